@@ -1,0 +1,131 @@
+#pragma once
+
+#include "orograph/app/fields.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The configuration of every job: one struct a section, its keys in one visit() each (src/app/config.cpp).
+namespace orograph::app {
+
+enum class Job { train, surface, line };
+
+struct ModelSection {
+    std::string architecture = "resnet20";
+    std::string weights;
+    std::uint64_t seed = 1;
+};
+
+struct NormalizeSection {
+    std::vector<double> mean, std;
+};
+
+struct SampleSection {
+    std::int64_t count = 0;
+    std::uint64_t seed = 0;
+};
+
+struct DataSection {
+    std::string set = "fashion-mnist";
+    std::string folder;
+    std::vector<std::string> splits{"train", "test"};
+    std::optional<std::int64_t> limit;
+    std::optional<SampleSection> sample;
+    std::optional<NormalizeSection> normalize;
+};
+
+struct DirectionSection {
+    std::string kind = "random";
+    std::uint64_t seed = 1;
+    std::string normalize = "filter";
+    std::string ignore = "biasbn";
+    std::string space = "parameters";
+    std::string weights;
+    std::string file;
+    std::string name;
+};
+
+struct DirectionsSection {
+    DirectionSection x{"random", 1, "filter", "biasbn", "parameters", "", "", "xdirection"};
+    DirectionSection y{"random", 2, "filter", "biasbn", "parameters", "", "", "ydirection"};
+    bool orthogonalize = false;
+    bool has_y = true;
+};
+
+struct GridSection {
+    std::vector<double> x{-1, 1, 51};
+    std::vector<double> y{-1, 1, 51};
+    bool has_y = true;
+};
+
+struct EvaluateSection {
+    std::string loss = "cross_entropy";
+    std::string precision = "fp32";
+    std::string batch_norm = "frozen";
+    std::string evaluator = "compiled";
+    std::int64_t batch = 0;
+};
+
+struct AugmentSection {
+    int crop = 4;
+    bool flip = true;
+};
+
+struct TrainSection {
+    std::string optimizer = "sgd";
+    double lr = 0.1;
+    double momentum = 0.9;
+    bool nesterov = true;
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    double weight_decay = 5e-4;
+    std::int64_t batch = 128;
+    int epochs = 300;
+    std::vector<int> milestones{150, 225, 275};
+    double factor = 0.1;
+    AugmentSection augment;
+    std::uint64_t seed = 1;
+};
+
+struct OutputSection {
+    std::string file;
+    std::string folder;
+    bool overwrite = false;
+};
+
+struct RunSection {
+    int shards = 1;
+    int threads = 0;
+    bool master_works = true;
+    std::string device = "auto";
+    double progress_s = 10;
+    std::string progress = "auto";
+    double sync_s = 30;
+    std::string log = "info";
+};
+
+struct Config {
+    Job job = Job::surface;
+    ModelSection model;
+    DataSection data;
+    DirectionsSection directions;  // surface, line
+    GridSection grid;              // surface, line
+    EvaluateSection evaluate;      // surface, line
+    TrainSection train;            // train
+    OutputSection output;
+    RunSection run;
+};
+
+const char* to_string(Job job);
+
+// The defaults of a job, which differ in output.file and output.folder.
+Config default_config(Job job);
+
+// Reads a configuration for `job`: YAML text, then the --set assignments. Error(config) for the file's faults, Error(usage) for those of --set; each names file, line and key.
+Config read_config(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides);
+
+// As YAML that read_config() takes back: with comments for --dump-default, without for the provenance.
+std::string write_config(const Config& config, Comments comments);
+
+}  // namespace orograph::app

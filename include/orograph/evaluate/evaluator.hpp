@@ -1,0 +1,63 @@
+#pragma once
+
+#include "orograph/core/stop.hpp"
+#include "orograph/data/dataset.hpp"
+#include "orograph/model/weights.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace orograph::evaluate {
+
+enum class Loss { cross_entropy, mse };
+enum class Kind { compiled, reference };
+
+struct Options {
+    Loss loss = Loss::cross_entropy;
+    Kind kind = Kind::compiled;
+    int threads = 1;                 // CPU threads of this rank
+    at::Device device = at::kCPU;
+    std::int64_t batch = 0;          // images a batch; 0: the evaluator's own choice. Part of the numeric identity: sums are per batch.
+};
+
+// Sums over one batch: loss in float64 (each sample's loss is computed in float64 from the float32 logits), correct predictions (argmax, lowest index wins).
+struct BatchSum {
+    double loss = 0;
+    double correct = 0;
+};
+
+// Loss and correct counts of a network at given weights over resident data. The batch partition depends on the split's size and batch() only, each batch's sum on its
+// images and the weights only: neither threads nor shards nor order change a bit.
+class Evaluator {
+public:
+    virtual ~Evaluator() = default;
+
+    // Images a batch: shards hold whole batches.
+    virtual std::int64_t batch() const = 0;
+
+    // Hands over the data of later calls; kept resident on the device in the layout the kernels want. Returns the split's number for evaluate().
+    virtual int add_split(const data::Split& split) = 0;
+
+    // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. weights: on Options::device. Not thread-safe. Non-finite losses are returned as they are.
+    virtual std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) = 0;
+
+    // What determines the digits beside weights and data: "compiled onednn-2.6.3 avx2 fp32 batch 8".
+    virtual std::string identity() const = 0;
+};
+
+// The evaluator of `network` that options ask for. Reference: model::forward through LibTorch on any device. Compiled: BN folded into the convolutions at each point, conv+bias(+residual)+ReLU as single
+// operations: oneDNN on the CPU, one single-threaded stream of micro-batches per thread; cuDNN on a GPU. Error(unavailable) where the device is not there.
+std::unique_ptr<Evaluator> make_evaluator(const model::Network& network, const Options& options);
+
+// Batches [first, last) of `batches` that shard `shard` of `shards` holds: contiguous, whole, sizes differ by at most one.
+struct BatchRange {
+    std::int64_t first = 0, last = 0;
+};
+BatchRange shard_range(std::int64_t batches, int shard, int shards);
+
+// Softmax cross-entropy (natural logarithm) or MSE of softmax against one-hot (mean over classes), summed over `count` samples in order, in float64. logits [count, classes] float32.
+// The CPU reference of the CUDA reduction.
+BatchSum sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, Loss loss);
+
+}  // namespace orograph::evaluate

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "orograph/h5/group.hpp"
+#include "orograph/par/communicator.hpp"
+
+#include <filesystem>
+#include <functional>
+
+namespace orograph::h5 {
+
+// An open HDF5 file, format bounds V18 (checksummed metadata, no "open for write" flag), without HDF5's file locks and sieve buffer.
+class File {
+public:
+    // Serial. Error(no_input): missing, unreadable, a folder. Error(data): not HDF5, cut short, damaged.
+    static File open(const std::filesystem::path& path);
+
+    // Collective over comm. Opens an existing file on every rank for independent raw-data writes, through MPI-IO, or with the serial driver
+    // for the null communicator. The datasets taken from it must be gone before close().
+    static File open_shared(const par::Communicator& comm, const std::filesystem::path& path);
+
+    File(File&&) noexcept = default;
+    File& operator=(File&&) = delete;
+    ~File();
+
+    Group root() const;
+
+    // Collective where the file was opened by open_shared(). Error(io). Without it a shared file stays open: closing it is collective, and
+    // a rank that unwinds alone would hang there.
+    void close();
+
+private:
+    enum class Closing { at_destruction, explicit_only };
+    File(FileHandle handle, std::string shown_as, std::int64_t bytes, Closing closing);
+    static File create(const std::filesystem::path& path, const std::string& shown_as);
+    friend void create_atomically(const std::filesystem::path&, const std::function<void(Group)>&);
+
+    FileHandle handle_;
+    std::string shown_as_;  // in messages
+    std::int64_t bytes_;
+    Closing closing_;
+};
+
+// The name under which create_atomically() works on `path`: `.NAME.creating` beside it.
+std::filesystem::path creation_path(const std::filesystem::path& path);
+
+// Serial. Creates an HDF5 file beside `path`, lets `fill` write into its root group, closes it, fsyncs, renames it to `path`, fsyncs the
+// folder: `path` is the old file or the complete new one at every instant. Missing parent folders are created. Error(cannot_create): no
+// permission. Error(io): the disk is full; nothing is left behind then.
+void create_atomically(const std::filesystem::path& path, const std::function<void(Group)>& fill);
+
+// "1.10.8", for the provenance.
+std::string library_version();
+
+}  // namespace orograph::h5

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+// A network as a list of operations over a flat parameter space. One description serves training, the Reference evaluator (which runs it
+// operation by operation) and the Compiled evaluator (which fuses it). Free of torch.
+namespace orograph::model {
+
+// One tensor of the flat space: elements [offset, offset + count) of the parameter or state vector, C order.
+struct TensorSpec {
+    std::string name;  // as in the PyTorch state_dict, "layer1.0.conv1.weight"
+    std::vector<std::int64_t> shape;
+    std::int64_t offset = 0;
+    std::int64_t count = 0;
+};
+
+// Parameters in the order of PyTorch's named_parameters(); states are the BN running_mean and running_var, in the order of named_buffers().
+// num_batches_tracked is not a state: it takes no part in any computation; `counters` holds its names for export.
+struct ParameterSpace {
+    std::vector<TensorSpec> parameters;
+    std::vector<TensorSpec> states;
+    std::vector<std::string> counters;
+
+    std::int64_t parameter_count() const { return parameters.empty() ? 0 : parameters.back().offset + parameters.back().count; }
+    std::int64_t state_count() const { return states.empty() ? 0 : states.back().offset + states.back().count; }
+    // All names in the order of PyTorch's state_dict() (each module's parameters, then its buffers).
+    std::vector<std::string> state_dict_order;
+};
+
+enum class OpKind { input, conv2d, linear, batch_norm, relu, add, max_pool, avg_pool, flatten };
+
+// One operation; its result is a tensor [B, C, H, W] (after flatten and linear [B, C], given here as {C, 1, 1}).
+struct Op {
+    OpKind kind = OpKind::input;
+    std::string name;                         // the PyTorch module's path ("layer1.0.conv1"); empty for those without tensors
+    std::vector<int> inputs;                  // earlier operations
+    std::array<std::int64_t, 3> shape{};      // C, H, W of the result
+    int kernel = 1, stride = 1, padding = 0;  // conv2d and pools
+    bool ceil_mode = false;                   // max_pool
+    double epsilon = 1e-5;                    // batch_norm
+    double momentum = 0.1;                    // batch_norm, training
+    int weight = -1, bias = -1;               // indices into space.parameters, -1: none
+    int running_mean = -1, running_var = -1;  // indices into space.states
+};
+
+struct Network {
+    std::string architecture;
+    int channels = 0;
+    int classes = 0;
+    std::vector<Op> ops;  // topological order, ops[0] is the input, the last gives the logits
+    ParameterSpace space;
+
+    // Multiply-adds of one image's forward pass (convolutions and linear layers).
+    std::int64_t multiply_adds() const;
+};
+
+// Every architecture's name.
+const std::vector<std::string>& known_architectures();
+
+// Builds "resnet{20,32,44,56,110}[_noshort]" (He et al. 2016 sec. 4.2 with 1x1 projections, as Li et al. 2018), "vgg9" (Li et al. 2018),
+// "mlp" (hidden 256, 128, as fc1, fc2, fc3) for 32x32 images. Error(config) for another name, with the nearest one.
+Network build_network(const std::string& architecture, int channels, int classes);
+
+}  // namespace orograph::model

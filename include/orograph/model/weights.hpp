@@ -1,0 +1,44 @@
+#pragma once
+
+#include "orograph/model/network.hpp"
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace orograph::model {
+
+// A point of weight space: parameters [P] and states [S], float32, contiguous, one device.
+struct Weights {
+    at::Tensor parameters;
+    at::Tensor states;
+
+    Weights clone() const { return {parameters.clone(), states.clone()}; }
+    Weights to(at::Device device) const { return {parameters.to(device), states.to(device)}; }
+};
+
+// Views of each tensor in a flat vector, in the shapes of `specs`; they share its storage.
+std::vector<at::Tensor> views(const at::Tensor& flat, const std::vector<TensorSpec>& specs);
+
+// Fresh weights: convolutions Kaiming normal, fan-in (He et al. 2015; Li et al. 2018 sec. A), linear layers uniform +-1/sqrt(fan_in) as
+// PyTorch's default for weight and bias, conv biases likewise; BN weight 1, bias 0, mean 0, variance 1. Drawn by the counter-based
+// generator, stream = the tensor's position.
+Weights initial_weights(const Network& network, std::uint64_t seed);
+
+// Reads safetensors, strictly: missing, unexpected, misshapen, wrongly typed and non-finite tensors are all listed in one Error(data);
+// num_batches_tracked may be there or not. Error(no_input) where the file is missing.
+Weights load_weights(const std::filesystem::path& path, const Network& network);
+
+// Writes safetensors in state_dict order, num_batches_tracked (int64, 0) included so that PyTorch's strict load accepts it; metadata is
+// kept in the header.
+void save_weights(const std::filesystem::path& path, const Network& network, const Weights& weights,
+                  const std::map<std::string, std::string>& metadata);
+
+// Digest of every parameter and state with its name.
+std::string fingerprint(const Network& network, const Weights& weights);
+
+}  // namespace orograph::model

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "orograph/core/progress.hpp"
+#include "orograph/core/stop.hpp"
+#include "orograph/landscape/measurement.hpp"
+#include "orograph/par/process_grid.hpp"
+#include "orograph/survey/surface_file.hpp"
+
+#include <functional>
+#include <string>
+
+namespace orograph::survey {
+
+struct RunOptions {
+    double progress_s = 10;
+    ProgressStyle progress = ProgressStyle::automatic;
+    double sync_s = 30;  // at most this much work can be lost to a power cut; nothing to a kill
+    std::string title;   // heads the progress lines
+    std::function<bool()> stop = stop_requested;  // asked often on every rank's calling thread: true ends the survey early
+};
+
+struct Outcome {
+    bool complete = false;          // every point has a result
+    std::int64_t computed = 0;      // by this run
+    std::int64_t non_finite = 0;    // in the whole file
+    double seconds = 0;             // of this run
+};
+
+// Collective over grid.world. Computes every pending point of `file` with `measurement` (null on ranks that do not work). Rank 0 leases ranges of points to the groups' leaders, long ones first, shrinking towards the end (guided
+// self-scheduling, Polychronopoulos & Kuck 1987); a leader passes each point to its shards, gathers their partials, writes the record and reports it. Each rank has one thread for messages and the file and one that computes, so that nobody waits
+// for another rank's arithmetic. Where options.stop() is true on any rank the points in hand are dropped and all ranks return with complete = false.
+Outcome run(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file, const RunOptions& options);
+
+}  // namespace orograph::survey

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "orograph/core/stop.hpp"
+#include "orograph/data/augment.hpp"
+#include "orograph/data/dataset.hpp"
+#include "orograph/model/weights.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace orograph::train {
+
+enum class OptimizerKind { sgd, adam };
+
+struct Recipe {
+    OptimizerKind optimizer = OptimizerKind::sgd;
+    double lr = 0.1;
+    double momentum = 0.9;      // sgd
+    bool nesterov = true;       // sgd
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  // adam (Kingma & Ba 2015), as torch.optim.Adam
+    double weight_decay = 5e-4;                         // added to the gradient, as torch.optim does
+    std::int64_t batch = 128;
+    int epochs = 300;
+    std::vector<int> milestones{150, 225, 275};  // before these epochs (counted from 0) the rate is multiplied by factor
+    double factor = 0.1;
+    data::Augmentation augmentation;
+    std::uint64_t seed = 1;
+};
+
+struct EpochRecord {
+    int epoch = 0;  // 1-based
+    double lr = 0;
+    double train_loss = 0, train_acc = 0;  // evaluation mode, all training images, no augmentation; accuracies in percent
+    double test_loss = 0, test_acc = 0;    // NaN without a test split
+};
+
+struct Outcome {
+    bool complete = false;  // false: stopped early, start again to go on
+    int epochs_done = 0;
+    std::vector<EpochRecord> history;
+    std::filesystem::path final_weights;
+};
+
+// Where the run lives: FOLDER/epoch-001.safetensors per epoch, FOLDER/final.safetensors, FOLDER/history.csv, FOLDER/resume.safetensors and
+// FOLDER/resume.previous.safetensors (weights, optimizer state, step; mid-epoch too).
+struct Place {
+    std::filesystem::path folder;
+    std::string fingerprint;  // of all that shapes the result (recipe, network, data); a folder of another run is refused, Error(data)
+    bool overwrite = false;   // start anew where the folder holds another run
+};
+
+struct Machine {
+    int threads = 1;
+    at::Device device = at::kCPU;
+    double progress_s = 10;
+    std::string progress = "auto";
+    double save_s = 30;                            // at most about this much work is lost to a kill
+    std::function<bool()> stop = stop_requested;   // asked before every step, and by another thread during evaluations
+};
+
+// Trains from `start` and writes a checkpoint per epoch; resumes from the newest resume file that is whole, bitwise on the CPU with the
+// same number of threads. On machine.stop() it saves the step it has reached
+// and returns with complete = false. One process; not collective. Error(config): impossible recipe; Error(data): the loss turned non-
+// finite, or the folder holds another run or no whole resume file;
+// Error(cannot_create): another job holds the folder; Error(io): disk full, what was saved before is kept.
+Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
+              const Place& place, const Machine& machine);
+
+// The learning rate of epoch `epoch` (from 0).
+double learning_rate(const Recipe& recipe, int epoch);
+
+}  // namespace orograph::train

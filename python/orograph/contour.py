@@ -1,0 +1,88 @@
+"""Contour lines and filled contours of a plane."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+
+from .labels import axis_label
+from .scales import Scale, number
+from .style import FILL, hatch_behind, line_colours
+
+BANDS = 64
+
+
+def draw_contour(axes: Axes, surface: xr.Dataset, field: str, scale: Scale) -> ScalarMappable:
+    """Labelled contour lines, coloured by their level. Returns what the colour bar belongs to."""
+    colours = line_colours()
+    prepare(axes, surface)
+    draw_blank(axes, surface, field)
+    draw_lines(axes, surface, field, scale, cmap=colours, norm=scale.norm(), linewidths=1.1)
+    mark_centre(axes, surface, "black")
+    return ScalarMappable(scale.norm(), colours)
+
+
+def draw_filled(axes: Axes, surface: xr.Dataset, field: str, scale: Scale) -> ScalarMappable:
+    """Colours that change in BANDS steps, and labelled contour lines on them. Points without a value stay hatched."""
+    prepare(axes, surface)
+    hatch_behind(axes)
+    low, high = scale.ends()
+    x, y, values = on_mesh(surface, field, scale)
+    bands = axes.contourf(x, y, values, levels=np.linspace(low, high, BANDS + 1), cmap=FILL, norm=scale.norm(), extend="both")
+    bands.set_edgecolor("face")
+    bands.set_linewidth(0.2)
+    draw_lines(axes, surface, field, scale, colors="white", linewidths=0.6, alpha=0.9)
+    mark_centre(axes, surface, "white")
+    return ScalarMappable(scale.norm(), FILL)
+
+
+def on_mesh(surface: xr.Dataset, field: str, scale: Scale) -> tuple[np.ndarray, np.ndarray, np.ma.MaskedArray]:
+    """x, y and the field in display units, each [nx, ny], NaN masked."""
+    x, y = np.meshgrid(surface.x.values, surface.y.values, indexing="ij")
+    return x, y, np.ma.masked_invalid(scale.display(surface[field].transpose("x", "y").values))
+
+
+def draw_lines(axes: Axes, surface: xr.Dataset, field: str, scale: Scale, **look) -> None:
+    """The scale's levels, with labels in the field's own unit; none where the field jumps to infinity."""
+    levels = scale.display(scale.levels)
+    x, y, values = on_mesh(surface, field, scale)
+    values = np.ma.masked_where(np.isinf(surface[field].transpose("x", "y").values), values)
+    crossed = [level for level in levels if values.min() < level < values.max()]
+    if not crossed:
+        return
+    lines = axes.contour(x, y, values, levels=crossed, **look)
+    texts = {shown: number(level) for shown, level in zip(levels, scale.levels, strict=True)}
+    for text in axes.clabel(lines, fmt=lambda shown: texts[shown], fontsize=7, inline_spacing=3):
+        if not inside(axes, text.get_position()):
+            text.set_visible(False)
+
+
+def inside(axes: Axes, position: tuple[float, float]) -> bool:
+    """Whether a label there has room within the frame."""
+    across, up = axes.transLimits.transform(position)
+    return 0.04 < across < 0.96 and 0.03 < up < 0.97
+
+
+def draw_blank(axes: Axes, surface: xr.Dataset, field: str) -> None:
+    """Hatches what has no value and leaves the rest white."""
+    missing = np.isnan(surface[field].transpose("x", "y").values)
+    if not missing.any():
+        return
+    hatch_behind(axes)
+    x, y = np.meshgrid(surface.x.values, surface.y.values, indexing="ij")
+    axes.contourf(x, y, np.ma.masked_array(np.zeros(missing.shape), missing), levels=[-1, 1], colors="white")
+
+
+def prepare(axes: Axes, surface: xr.Dataset) -> None:
+    """Limits, equal aspect, labels."""
+    axes.set_xlim(surface.x.values.min(), surface.x.values.max())
+    axes.set_ylim(surface.y.values.min(), surface.y.values.max())
+    axes.set_aspect("equal")
+    axes.set_xlabel(axis_label(surface, "x"))
+    axes.set_ylabel(axis_label(surface, "y"))
+
+
+def mark_centre(axes: Axes, surface: xr.Dataset, colour: str) -> None:
+    """A small cross where the weights themselves are."""
+    if all(surface[axis].values.min() <= 0 <= surface[axis].values.max() for axis in ("x", "y")):
+        axes.plot(0, 0, marker="+", markersize=6, markeredgewidth=0.9, color=colour, linestyle="none", zorder=3)

@@ -1,0 +1,58 @@
+"""Checked reading of HDF5 files that may come from anywhere: hard links only, no external storage, nothing larger than the file."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from .errors import ExitCode, OrographError
+
+
+def open_file(path: Path) -> h5py.File:
+    """Opens for reading without a lock, so that a job may go on writing. OrographError: missing, unreadable, not HDF5."""
+    if not path.exists():
+        raise OrographError(ExitCode.NO_INPUT, f"{path}: no such file")
+    if path.is_dir():
+        raise OrographError(ExitCode.NO_INPUT, f"{path} is a folder; name a surface file in it")
+    try:
+        with path.open("rb"):
+            return h5py.File(path, "r", locking=False)
+    except PermissionError:
+        raise OrographError(ExitCode.NO_INPUT, f"{path}: no permission to read it") from None
+    except OSError:
+        raise OrographError(ExitCode.DATA, f"{path} is not an HDF5 file, or is cut short; name the .h5 file that orograph wrote") from None
+
+
+def is_dataset(group: h5py.Group, name: str) -> bool:
+    """Whether `name` is a dataset of the group itself, not a link to somewhere else."""
+    return isinstance(group.get(name, getlink=True), h5py.HardLink) and isinstance(group[name], h5py.Dataset)
+
+
+def read_numbers(file: h5py.File, name: str, dtype: type) -> np.ndarray:
+    """The dataset as an array of `dtype`. OrographError: missing, not numbers, or larger than the file that claims to hold it."""
+    if not is_dataset(file, name):
+        raise OrographError(ExitCode.DATA, f"{file.filename} has no dataset {name}; is it a surface file?")
+    dataset = file[name]
+    if dataset.dtype.kind not in "fiu" or dataset.external or dataset.is_virtual:
+        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} does not hold plain numbers")
+    if dataset.nbytes > Path(file.filename).stat().st_size:
+        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} claims {dataset.nbytes} bytes, more than the file has")
+    try:
+        return dataset[()].astype(dtype)
+    except OSError:
+        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} cannot be read; is the file cut short?") from None
+
+
+def attributes(item: h5py.HLObject) -> dict:
+    """Attributes as plain Python values: text, numbers. HDF5's own (dimension scales) and the fill value are left out."""
+    own = ("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue")
+    return {name: plain(value) for name, value in item.attrs.items() if name not in own and not name.startswith("_Netcdf4")}
+
+
+def plain(value):
+    """Bytes to text, one-element arrays and numpy scalars to Python's."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(()).item()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,92 @@
+#include "orograph/app/commands.hpp"
+
+#include "inputs.hpp"
+#include "resources.hpp"
+
+#include "orograph/core/log.hpp"
+#include "orograph/core/text.hpp"
+#include "orograph/landscape/measurement.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+
+namespace orograph::app {
+
+namespace {
+
+constexpr std::int64_t measured_images = 1024;
+
+struct Speed {
+    double images_per_s = 0;
+    std::string evaluator;
+};
+
+// Images a second of one rank, from the second evaluation of a part of the first split.
+Speed measure_speed(const Inputs& inputs, const evaluate::Options& options) {
+    const auto evaluator = evaluate::make_evaluator(inputs.network, options);
+    const auto& split = inputs.dataset.splits.front();
+    const auto part = data::slice(split, 0, std::min(split.size(), measured_images));
+    const int number = evaluator->add_split(part);
+    const auto weights = inputs.weights.to(options.device);
+    evaluator->evaluate(weights, number, CancelToken{});
+    const auto start = std::chrono::steady_clock::now();
+    evaluator->evaluate(weights, number, CancelToken{});
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return {static_cast<double>(part.size()) / elapsed.count(), evaluator->identity()};
+}
+
+// "40.8 M"
+std::string human_count(double count) {
+    const char* units[] = {"", " k", " M", " G", " T", " P", " E"};
+    int unit = 0;
+    for (; count >= 1000 && unit < 6; ++unit) count /= 1000;
+    return cat(shortest(std::round(count * 10) / 10), units[unit]);
+}
+
+std::int64_t image_count(const data::Dataset& dataset) {
+    std::int64_t images = 0;
+    for (const auto& split : dataset.splits) images += split.size();
+    return images;
+}
+
+void print_network(const Inputs& inputs) {
+    const auto& network = inputs.network;
+    std::cout << "network    " << network.architecture << ", " << network.space.parameter_count() << " parameters in " << network.space.parameters.size()
+              << " tensors, " << human_count(static_cast<double>(network.multiply_adds())) << " multiply-adds an image\n";
+    std::cout << "data       " << inputs.dataset.set << ":";
+    for (const auto& split : inputs.dataset.splits) std::cout << " " << split.name << " " << split.size();
+    std::cout << " images, " << inputs.dataset.classes << " classes\n";
+}
+
+}  // namespace
+
+ExitCode run_check(const par::Communicator& world, const Config& config) {
+    const auto resources = choose_resources(world, config.run);
+    Inputs inputs;
+    Speed speed;
+    par::agree(world, [&] {
+        inputs = load_inputs(config);
+        speed = measure_speed(inputs, evaluate_options(config.evaluate, resources));
+    });
+    if (world.rank() != 0) return ExitCode::done;
+    const double images = static_cast<double>(image_count(inputs.dataset));
+    const double network_flops = 2.0 * static_cast<double>(inputs.network.multiply_adds());
+    print_network(inputs);
+    std::cout << "evaluator  " << speed.evaluator << ", " << resources.threads << " threads a rank, " << resources.device << "\n";
+    std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank (" << std::round(speed.images_per_s * network_flops / 1e8) / 10
+              << " GFLOP/s)\n";
+    std::cout << "memory     " << human_bytes(images * inputs.dataset.channels * 1024 * 4) << " of images a rank\n";
+    if (config.job == Job::train) {
+        std::cout << "cost       " << config.train.epochs << " epochs\n";
+    } else {
+        const double points = static_cast<double>(grid_of(config).size());
+        std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops) << " FLOPs = "
+                  << human_count(points * images * network_flops) << " FLOPs\n";
+        std::cout << "time       " << human_duration(points * images / speed.images_per_s / world.size()) << " on " << world.size() << " ranks\n";
+    }
+    std::cout << "the configuration is valid\n";
+    return ExitCode::done;
+}
+
+}  // namespace orograph::app

@@ -1,0 +1,148 @@
+#include "orograph/app/command_line.hpp"
+
+#include "orograph/app/commands.hpp"
+
+#include "orograph/core/files.hpp"
+#include "orograph/core/log.hpp"
+#include "orograph/core/text.hpp"
+#include "orograph/core/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <iostream>
+
+namespace orograph::app {
+
+namespace {
+
+constexpr const char* description = "Loss landscapes of neural networks at cluster scale.";
+
+constexpr const char* examples = R"(
+Examples:
+  orograph surface configs/surface.yaml                       one rank, all cores
+  mpirun -n 4 --bind-to none orograph surface configs/surface.yaml
+  orograph surface configs/surface.yaml --set grid.x=[-1,1,21] --set output.file=out/small.h5
+  orograph surface --dump-default > my.yaml                   a commented configuration
+  orograph check configs/surface.yaml                         validate, and what it costs
+  orograph show out/surface.h5
+  orograph export out/surface.h5 --to vtp
+Exit codes: 0 done, 64 usage, 65 data, 66 input missing, 69 no such device, 73 cannot create or locked,
+  74 input/output error, 75 stopped early (start again to go on), 78 configuration.)";
+
+struct JobOptions {
+    std::string config_path;
+    std::vector<std::string> overrides;
+    bool dump_default = false;
+};
+
+// The text is read by rank 0 alone, so that all ranks see the same.
+std::string read_text(const par::Communicator& world, const std::string& path) {
+    std::string text;
+    par::on_root(world, [&] {
+        const auto bytes = read_file(path, 1 << 20, "configuration");
+        text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    });
+    par::broadcast(world, text, 0);
+    return text;
+}
+
+Job job_named_in(const std::string& text, const std::string& origin) {
+    const Value root = parse_yaml(text, origin);
+    const Value* named = root.find("job");
+    if (!named || named->scalar == "surface") return Job::surface;
+    if (named->scalar == "line") return Job::line;
+    OROGRAPH_VALIDATE(named->scalar == "train", ExitCode::config, origin, ":", named->line, ": job is '", named->scalar, "'; it takes train, surface or line");
+    return Job::train;
+}
+
+using Runner = std::function<ExitCode(const par::Communicator&, const Config&)>;
+
+ExitCode run_job(const par::Communicator& world, std::optional<Job> job, const JobOptions& options, const Runner& run) {
+    if (options.dump_default) {
+        if (world.rank() == 0) std::cout << write_config(default_config(job.value_or(Job::surface)), Comments::with);
+        return ExitCode::done;
+    }
+    OROGRAPH_VALIDATE(!options.config_path.empty(), ExitCode::usage, "name a configuration file (orograph surface --dump-default prints one)");
+    const auto text = read_text(world, options.config_path);
+    const auto config = read_config(job ? *job : job_named_in(text, options.config_path), text, options.config_path, options.overrides);
+    log::configure(log::level_from(config.run.log), world.rank());
+    return run(world, config);
+}
+
+void add_job(CLI::App& app, const std::string& name, const std::string& help, std::optional<Job> job, Runner run, const par::Communicator& world,
+             std::function<ExitCode()>& action) {
+    auto* command = app.add_subcommand(name, help);
+    auto options = std::make_shared<JobOptions>();
+    command->add_option("CONFIG", options->config_path, "YAML configuration");
+    command->add_option("--set", options->overrides, "section.key=value, overrides one key; may be repeated")->take_all()->allow_extra_args(false);
+    if (job) command->add_flag("--dump-default", options->dump_default, "print the default configuration with comments");
+    command->callback([=, &world, &action] { action = [=, &world] { return run_job(world, job, *options, run); }; });
+}
+
+// Commands on a file run on rank 0 alone.
+void add_file_command(CLI::App& app, const std::string& name, const std::string& help, ExitCode (*run)(const std::string&), const par::Communicator& world,
+                      std::function<ExitCode()>& action) {
+    auto* command = app.add_subcommand(name, help);
+    auto path = std::make_shared<std::string>();
+    command->add_option("FILE", *path, "surface file")->required();
+    command->callback([=, &world, &action] {
+        action = [=, &world] {
+            par::on_root(world, [&] { run(*path); });
+            return ExitCode::done;
+        };
+    });
+}
+
+void add_export(CLI::App& app, const par::Communicator& world, std::function<ExitCode()>& action) {
+    static const std::map<std::string, ExportFormat> formats{
+        {"csv", ExportFormat::csv}, {"vti", ExportFormat::vti}, {"vtp", ExportFormat::vtp}, {"xmf", ExportFormat::xmf}, {"li", ExportFormat::li}};
+    auto* command = app.add_subcommand("export", "write a surface file in another format");
+    auto request = std::make_shared<ExportRequest>();
+    command->add_option("FILE", request->path, "surface file")->required();
+    command->add_option("--to", request->format, "csv, vti, vtp, xmf or li (Li et al.'s surface and direction files)")
+        ->required()
+        ->transform(CLI::CheckedTransformer(formats).description(""));
+    command->add_option("--field", request->field, "vtp: the height (default: the first field)");
+    command->add_option("--out", request->output, "where to write (default: beside FILE)");
+    command->callback([=, &world, &action] {
+        action = [=, &world] {
+            par::on_root(world, [&] { export_surface(*request); });
+            return ExitCode::done;
+        };
+    });
+}
+
+std::string one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
+}  // namespace
+
+ExitCode run_command_line(const par::Communicator& world, int argc, char** argv) {
+    std::function<ExitCode()> action;
+    CLI::App app{description, "orograph"};
+    app.set_version_flag("--version", std::string("orograph ") + version());
+    app.footer(examples);
+    app.require_subcommand(1);
+    add_job(app, "surface", "the loss over a plane through a checkpoint", Job::surface, run_survey, world, action);
+    add_job(app, "line", "the loss along a line through a checkpoint", Job::line, run_survey, world, action);
+    add_job(app, "train", "train a network; checkpoints and history", Job::train, run_train, world, action);
+    add_job(app, "check", "validate a configuration and print what it costs", std::nullopt, run_check, world, action);
+    add_file_command(app, "show", "what a surface file holds", show_surface, world, action);
+    add_file_command(app, "verify", "check every point of a surface file against its checksum", verify_surface, world, action);
+    add_export(app, world, action);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) {
+            if (world.rank() == 0) app.exit(error, std::cout, std::cerr);
+            return ExitCode::done;
+        }
+        throw Error(ExitCode::usage, one_line(error.what()) + "; see orograph --help");
+    }
+    return action();
+}
+
+}  // namespace orograph::app

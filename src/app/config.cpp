@@ -1,0 +1,254 @@
+#include "orograph/app/config.hpp"
+
+#include "orograph/core/text.hpp"
+#include "orograph/data/dataset.hpp"
+#include "orograph/model/network.hpp"
+
+#include <cmath>
+
+namespace orograph::app {
+
+namespace {
+
+const std::vector<std::string> kinds{"random", "towards", "file"};
+const std::vector<std::string> normalizations{"none", "filter", "layer", "weight", "dfilter", "dlayer"};
+const std::vector<std::string> ignores{"none", "biasbn", "li-compat"};
+const std::vector<std::string> spaces{"parameters", "states"};
+const std::vector<std::string> losses{"cross_entropy", "mse"};
+const std::vector<std::string> precisions{"fp32"};
+const std::vector<std::string> policies{"frozen", "states"};
+const std::vector<std::string> evaluators{"compiled", "reference"};
+const std::vector<std::string> optimizers{"sgd", "adam"};
+const std::vector<std::string> devices{"auto", "cpu", "cuda"};
+const std::vector<std::string> styles{"auto", "bar", "lines", "none"};
+const std::vector<std::string> levels{"debug", "info", "warn", "error"};
+
+struct OutputOf {
+    OutputSection& section;
+    Job job;
+};
+
+}  // namespace
+
+// Found by argument-dependent lookup from FieldReader and FieldWriter.
+template <class Fields>
+void visit(Fields& fields, ModelSection& s) {
+    fields.choice("architecture", s.architecture, model::known_architectures(), "");
+    fields.text("weights", s.weights, "safetensors file; train: where to start, empty for fresh weights");
+    fields.integer("seed", s.seed, at_least_0, "of fresh weights (train)");
+}
+
+template <class Fields>
+void visit(Fields& fields, NormalizeSection& s) {
+    fields.numbers("mean", s.mean, "one a channel, of pixels in [0, 1]");
+    fields.numbers("std", s.std, "one a channel");
+}
+
+template <class Fields>
+void visit(Fields& fields, SampleSection& s) {
+    fields.integer("count", s.count, at_least_1, "images drawn of each split");
+    fields.integer("seed", s.seed, at_least_0, "");
+}
+
+template <class Fields>
+void visit(Fields& fields, DataSection& s) {
+    fields.choice("set", s.set, data::known_sets(), "");
+    fields.text("folder", s.folder, "where the set's files are; empty: Debian's place for fashion-mnist");
+    fields.texts("splits", s.splits, "train, test, or both");
+    fields.integer("limit", s.limit, at_least_1, "the first n images of each split (absent: all)");
+    fields.section("sample", s.sample, "{count: n, seed: s} draws n images of each split instead");
+    fields.section("normalize", s.normalize, "{mean: [...], std: [...]} (absent: the set's usual constants)");
+}
+
+template <class Fields>
+void visit(Fields& fields, DirectionSection& s) {
+    fields.choice("kind", s.kind, kinds, "");
+    fields.integer("seed", s.seed, at_least_0, "random");
+    fields.choice("normalize", s.normalize, normalizations, "random");
+    fields.choice("ignore", s.ignore, ignores, "random, tensors of one dimension");
+    fields.choice("space", s.space, spaces, "states: BN statistics move too");
+    fields.text("weights", s.weights, "towards: the other checkpoint");
+    fields.text("file", s.file, "file: Li et al.'s direction file");
+    fields.text("name", s.name, "file: the group in it");
+}
+
+template <class Fields>
+void visit(Fields& fields, DirectionsSection& s) {
+    fields.section("x", s.x, "");
+    if (s.has_y) {
+        fields.section("y", s.y, "");
+        fields.flag("orthogonalize", s.orthogonalize, "take the part along x out of y");
+    }
+}
+
+template <class Fields>
+void visit(Fields& fields, GridSection& s) {
+    fields.numbers("x", s.x, "first, last, count");
+    if (s.has_y) fields.numbers("y", s.y, "first, last, count");
+}
+
+template <class Fields>
+void visit(Fields& fields, EvaluateSection& s) {
+    fields.choice("loss", s.loss, losses, "");
+    fields.choice("precision", s.precision, precisions, "");
+    fields.choice("batch_norm", s.batch_norm, policies, "");
+    fields.choice("evaluator", s.evaluator, evaluators, "");
+    fields.integer("batch", s.batch, at_least_0, "images a batch; 0: the evaluator's choice");
+}
+
+template <class Fields>
+void visit(Fields& fields, AugmentSection& s) {
+    fields.integer("crop", s.crop, Limits{0, 16}, "zero padding before a random crop");
+    fields.flag("flip", s.flip, "mirror half of the images");
+}
+
+template <class Fields>
+void visit(Fields& fields, TrainSection& s) {
+    fields.choice("optimizer", s.optimizer, optimizers, "");
+    fields.number("lr", s.lr, at_least_0, "");
+    fields.number("momentum", s.momentum, Limits{0, 1}, "sgd");
+    fields.flag("nesterov", s.nesterov, "sgd");
+    fields.number("beta1", s.beta1, Limits{0, 1}, "adam");
+    fields.number("beta2", s.beta2, Limits{0, 1}, "adam");
+    fields.number("epsilon", s.epsilon, at_least_0, "adam");
+    fields.number("weight_decay", s.weight_decay, at_least_0, "");
+    fields.integer("batch", s.batch, at_least_1, "");
+    fields.integer("epochs", s.epochs, at_least_1, "");
+    fields.integers("milestones", s.milestones, at_least_0, "after so many epochs the rate is multiplied by factor");
+    fields.number("factor", s.factor, at_least_0, "");
+    fields.section("augment", s.augment, "");
+    fields.integer("seed", s.seed, at_least_0, "of order and augmentation");
+}
+
+template <class Fields>
+void visit(Fields& fields, OutputOf& s) {
+    if (s.job == Job::train) {
+        fields.text("folder", s.section.folder, "checkpoints, history.csv, resume state");
+    } else {
+        fields.text("file", s.section.file, "the surface file");
+    }
+    fields.flag("overwrite", s.section.overwrite, "replace what another configuration made");
+}
+
+template <class Fields>
+void visit(Fields& fields, RunSection& s) {
+    fields.integer("shards", s.shards, at_least_1, "ranks that compute one point together");
+    fields.integer("threads", s.threads, at_least_0, "a rank; 0: its share of the cores");
+    fields.flag("master_works", s.master_works, "false: rank 0 only leases");
+    fields.choice("device", s.device, devices, "");
+    fields.number("progress_s", s.progress_s, Limits{0.1, 1e6}, "seconds between progress lines");
+    fields.choice("progress", s.progress, styles, "");
+    fields.number("sync_s", s.sync_s, Limits{0.1, 1e6}, "seconds between flushes to disk");
+    fields.choice("log", s.log, levels, "");
+}
+
+template <class Fields>
+void visit(Fields& fields, Config& config) {
+    fields.section("model", config.model, "");
+    fields.section("data", config.data, "");
+    if (config.job == Job::train) {
+        fields.section("train", config.train, "");
+    } else {
+        fields.section("directions", config.directions, "Li et al. 2018, sec. 4");
+        fields.section("grid", config.grid, "");
+        fields.section("evaluate", config.evaluate, "");
+    }
+    OutputOf output{config.output, config.job};
+    fields.section("output", output, "");
+    fields.section("run", config.run, "");
+}
+
+namespace {
+
+void check_axis(const std::vector<double>& axis, const std::string& name, const std::string& origin) {
+    OROGRAPH_VALIDATE(axis.size() == 3, ExitCode::config, origin, ": grid.", name, " takes three numbers: first, last, count (it has ", axis.size(), ")");
+    OROGRAPH_VALIDATE(axis[2] == std::floor(axis[2]) && axis[2] >= 1 && axis[2] <= 1e9, ExitCode::config, origin, ": grid.", name, " asks for ",
+                      shortest(axis[2]), " points; the count is a whole number of at least 1");
+    OROGRAPH_VALIDATE(axis[2] == 1 || axis[0] != axis[1], ExitCode::config, origin, ": grid.", name, " goes from ", shortest(axis[0]),
+                      " to the same value; give a range, or one point");
+}
+
+// A plane and a line are the same job but for the number of axes; say so where the wrong one was chosen.
+void check_job(const Value& root, Job job, const std::string& origin) {
+    if (const Value* named = root.find("job")) {
+        OROGRAPH_VALIDATE(named->scalar == to_string(job), ExitCode::config, origin, ":", named->line, ": this is a configuration for job '", named->scalar,
+                          "'; run: orograph ", named->scalar, " ", origin);
+    }
+    const Value* grid = root.find("grid");
+    if (!grid || job == Job::train) return;
+    OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line, ": grid has a y range without x; add grid.x: [first, last, count]");
+    OROGRAPH_VALIDATE(job != Job::surface || !grid->find("x") || grid->find("y"), ExitCode::config, origin, ":", grid->line,
+                      ": grid has x without y; add grid.y: [first, last, count], or run: orograph line");
+    OROGRAPH_VALIDATE(job != Job::line || !grid->find("y"), ExitCode::config, origin, ":", grid->line, ": a line has x only; remove grid.y, or run: orograph surface");
+}
+
+void check_direction(const DirectionSection& s, const std::string& name, const std::string& origin) {
+    OROGRAPH_VALIDATE(s.kind != "towards" || !s.weights.empty(), ExitCode::config, origin, ": directions.", name, ".kind towards needs directions.", name, ".weights");
+    OROGRAPH_VALIDATE(s.kind != "file" || !s.file.empty(), ExitCode::config, origin, ": directions.", name, ".kind file needs directions.", name, ".file");
+}
+
+void check(const Config& config, const std::string& origin) {
+    if (config.job == Job::train) {
+        OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin, ": output.folder is empty; say where the run is to live");
+        return;
+    }
+    const bool plane = config.job == Job::surface;
+    OROGRAPH_VALIDATE(!config.model.weights.empty(), ExitCode::config, origin, ": model.weights is missing; name the checkpoint (safetensors) at the centre");
+    OROGRAPH_VALIDATE(!config.output.file.empty(), ExitCode::config, origin, ": output.file is empty; name the surface file");
+    check_axis(config.grid.x, "x", origin);
+    check_direction(config.directions.x, "x", origin);
+    if (plane) {
+        check_axis(config.grid.y, "y", origin);
+        check_direction(config.directions.y, "y", origin);
+    }
+    const bool moves = config.directions.x.space == "states" || (plane && config.directions.y.space == "states");
+    OROGRAPH_VALIDATE(moves == (config.evaluate.batch_norm == "states"), ExitCode::config, origin, ": evaluate.batch_norm is '", config.evaluate.batch_norm,
+                      "' but ", moves ? "a direction has space: states; set evaluate.batch_norm: states" : "no direction has space: states; set it on a direction, or evaluate.batch_norm: frozen");
+    OROGRAPH_VALIDATE(config.evaluate.batch != 1, ExitCode::config, origin, ": evaluate.batch is 1; take 0 (automatic) or at least 2");
+}
+
+}  // namespace
+
+const char* to_string(Job job) {
+    switch (job) {
+        case Job::train: return "train";
+        case Job::line: return "line";
+        default: return "surface";
+    }
+}
+
+Config default_config(Job job) {
+    Config config;
+    config.job = job;
+    config.directions.has_y = config.grid.has_y = job == Job::surface;
+    config.output.file = cat("out/", to_string(job), ".h5");
+    config.output.folder = "out/train";
+    if (job != Job::train) config.model.weights = "weights/resnet20.safetensors";
+    return config;
+}
+
+Config read_config(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
+    Value root = parse_yaml(text, origin);
+    OROGRAPH_VALIDATE(root.kind == Value::Kind::map || root.kind == Value::Kind::null, ExitCode::config, origin, ": the configuration must be keys and values");
+    for (const auto& assignment : overrides) apply_override(root, assignment);
+    check_job(root, job, origin);
+
+    Config config = default_config(job);
+    config.model.weights.clear();
+    FieldReader reader(&root, "", origin);
+    std::string job_name;
+    reader.text("job", job_name, "");
+    visit(reader, config);
+    reader.finish();
+    check(config, origin);
+    return config;
+}
+
+std::string write_config(const Config& config, Comments comments) {
+    FieldWriter writer(comments);
+    writer.text("job", to_string(config.job), "");
+    visit(writer, const_cast<Config&>(config));
+    return writer.str();
+}
+
+}  // namespace orograph::app

@@ -1,0 +1,142 @@
+#include "inputs.hpp"
+
+#include "orograph/core/text.hpp"
+#include "orograph/core/version.hpp"
+#include "orograph/survey/direction_file.hpp"
+
+#include <torch/version.h>
+
+namespace orograph::app {
+
+namespace {
+
+landscape::DirectionSpec spec_of(const DirectionSection& section) {
+    landscape::DirectionSpec spec;
+    spec.seed = section.seed;
+    spec.normalize = landscape::normalize_from(section.normalize);
+    spec.ignore = landscape::ignore_from(section.ignore);
+    spec.space = landscape::space_from(section.space);
+    spec.weights = section.weights;
+    spec.file = section.file;
+    spec.name = section.name;
+    spec.kind = section.kind == "towards" ? landscape::DirectionKind::towards
+                : section.kind == "file"  ? landscape::DirectionKind::file
+                                          : landscape::DirectionKind::random;
+    return spec;
+}
+
+landscape::Direction load_direction(const Inputs& inputs, const landscape::DirectionSpec& spec) {
+    switch (spec.kind) {
+        case landscape::DirectionKind::towards: return landscape::direction_towards(inputs.network, inputs.weights, spec);
+        case landscape::DirectionKind::random: return landscape::random_direction(inputs.network, inputs.weights, spec);
+        case landscape::DirectionKind::file: break;
+    }
+    std::vector<at::Tensor> tensors;
+    for (const auto& stored : survey::read_direction_file(spec.file, spec.name)) {
+        tensors.push_back(at::from_blob(const_cast<float*>(stored.values.data()), stored.shape, at::kFloat).clone());
+    }
+    return landscape::direction_from_tensors(inputs.network, tensors, spec);
+}
+
+void check_data(const DataSection& section) {
+    OROGRAPH_VALIDATE(!section.splits.empty(), ExitCode::config, "data.splits is empty; name train, test, or both");
+    OROGRAPH_VALIDATE(!(section.limit && section.sample), ExitCode::config, "data.limit and data.sample exclude each other; keep one");
+}
+
+std::vector<survey::StoredTensor> stored(const at::Tensor& flat, const std::vector<model::TensorSpec>& specs) {
+    std::vector<survey::StoredTensor> tensors;
+    const float* values = flat.const_data_ptr<float>();
+    for (const auto& spec : specs) tensors.push_back({spec.name, spec.shape, {values + spec.offset, values + spec.offset + spec.count}});
+    return tensors;
+}
+
+survey::StoredDirection stored(const Inputs& inputs, const landscape::Direction& direction, const std::string& axis) {
+    survey::StoredDirection out;
+    const auto& spec = direction.spec;
+    out.axis = axis;
+    out.attributes = {{"kind", to_string(spec.kind)}, {"space", to_string(spec.space)}};
+    if (spec.kind == landscape::DirectionKind::random) {
+        out.attributes["seed"] = std::to_string(spec.seed);
+        out.attributes["normalize"] = to_string(spec.normalize);
+        out.attributes["ignore"] = to_string(spec.ignore);
+    } else {
+        out.attributes["source"] = spec.kind == landscape::DirectionKind::file ? spec.file.string() + ":" + spec.name : spec.weights.string();
+    }
+    out.tensors = stored(direction.delta.parameters, inputs.network.space.parameters);
+    if (spec.space == landscape::Space::states) {
+        for (auto& tensor : stored(direction.delta.states, inputs.network.space.states)) out.tensors.push_back(std::move(tensor));
+    }
+    return out;
+}
+
+}  // namespace
+
+data::Source source_of(const DataSection& section) {
+    check_data(section);
+    data::Source source;
+    source.set = section.set;
+    source.folder = section.folder;
+    source.splits = section.splits;
+    source.limit = section.limit;
+    if (section.sample) source.sample = data::Sample{section.sample->count, section.sample->seed};
+    if (section.normalize) source.normalize = data::Normalization{section.normalize->mean, section.normalize->std};
+    return source;
+}
+
+Inputs load_inputs(const Config& config) {
+    // The weights are the likeliest to be wrong and the quickest to read, but their shapes depend on the data.
+    Inputs inputs;
+    inputs.dataset = data::load(source_of(config.data));
+    inputs.network = model::build_network(config.model.architecture, inputs.dataset.channels, inputs.dataset.classes);
+    inputs.weights = config.model.weights.empty() ? model::initial_weights(inputs.network, config.model.seed)
+                                                  : model::load_weights(config.model.weights, inputs.network);
+    if (config.job == Job::train) return inputs;
+    inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.x)));
+    if (config.job == Job::surface) {
+        inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.y)));
+        if (config.directions.orthogonalize) landscape::orthogonalize(inputs.directions[0], inputs.directions[1]);
+    }
+    return inputs;
+}
+
+survey::Grid grid_of(const Config& config) {
+    const auto axis = [](const char* name, const std::vector<double>& range) {
+        return survey::linear_axis(name, range[0], range[1], static_cast<std::int64_t>(range[2]));
+    };
+    std::vector<survey::Axis> axes{axis("x", config.grid.x)};
+    if (config.job == Job::surface) axes.push_back(axis("y", config.grid.y));
+    return survey::Grid(std::move(axes));
+}
+
+survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields, const std::string& evaluator) {
+    const auto& network = inputs.network;
+    survey::SurfaceSchema schema{cat("Loss ", config.job == Job::line ? "line" : "surface", " of ", network.architecture, " on ", inputs.dataset.set),
+                                 grid_of(config), fields, {}, {}, {}};
+    schema.fingerprints = {{"architecture", network.architecture},
+                           {"weights", model::fingerprint(network, inputs.weights)},
+                           {"data", inputs.dataset.fingerprint},
+                           {"loss", config.evaluate.loss},
+                           {"batch_norm", config.evaluate.batch_norm},
+                           {"evaluator", evaluator},
+                           {"numeric_version", std::to_string(numeric_version)}};
+    const char* axes[] = {"x", "y"};
+    for (std::size_t i = 0; i < inputs.directions.size(); ++i) {
+        schema.directions.push_back(stored(inputs, inputs.directions[i], axes[i]));
+        schema.fingerprints[cat("direction ", axes[i])] = landscape::fingerprint(inputs.directions[i]);
+    }
+    schema.provenance = {{"program", "orograph"},
+                         {"version", version()},
+                         {"libtorch", TORCH_VERSION},
+                         {"architecture", network.architecture},
+                         {"weights", config.model.weights},
+                         {"data", inputs.dataset.set},
+                         {"evaluator", evaluator},
+                         {"precision", config.evaluate.precision},
+                         {"batch_norm", config.evaluate.batch_norm},
+                         {"loss", config.evaluate.loss},
+                         {"configuration", write_config(config, Comments::without)}};
+    if (inputs.directions.size() == 2) schema.provenance["direction_cosine"] = shortest(landscape::cosine(inputs.directions[0], inputs.directions[1]));
+    return schema;
+}
+
+}  // namespace orograph::app

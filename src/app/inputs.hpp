@@ -1,0 +1,32 @@
+#pragma once
+
+#include "orograph/app/config.hpp"
+#include "orograph/data/dataset.hpp"
+#include "orograph/landscape/direction.hpp"
+#include "orograph/survey/grid.hpp"
+#include "orograph/survey/surface_file.hpp"
+
+#include <vector>
+
+namespace orograph::app {
+
+// What a configuration names, loaded and checked against each other. CPU. Not collective: every rank loads its own.
+struct Inputs {
+    data::Dataset dataset;
+    model::Network network;
+    model::Weights weights;
+    std::vector<landscape::Direction> directions;  // x, or x and y; none for train
+};
+
+data::Source source_of(const DataSection& section);
+
+// Data, network (its channels and classes follow the data), weights, directions. Throws as the loaders do.
+Inputs load_inputs(const Config& config);
+
+survey::Grid grid_of(const Config& config);
+
+// What the surface file records of a job, with every item that must be equal for a job to go on with the file.
+// `evaluator` is evaluate::Evaluator::identity().
+survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields, const std::string& evaluator);
+
+}  // namespace orograph::app

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "orograph/app/config.hpp"
+#include "orograph/evaluate/evaluator.hpp"
+#include "orograph/par/communicator.hpp"
+#include "orograph/par/process_grid.hpp"
+
+#include <c10/core/Device.h>
+
+namespace orograph::app {
+
+// What this rank computes with.
+struct Resources {
+    int threads = 1;
+    at::Device device = at::kCPU;
+};
+
+// Collective over world. threads 0: the cores this rank may use, divided among the ranks of this node that may use the same ones; more threads than cores get a
+// warning. Device auto: a GPU where there is one. GPUs are dealt out by the rank's position on its node. Error(unavailable) where device: cuda finds none.
+Resources choose_resources(const par::Communicator& world, const RunSection& run);
+
+evaluate::Options evaluate_options(const EvaluateSection& section, const Resources& resources);
+
+}  // namespace orograph::app

@@ -1,0 +1,78 @@
+#include "raw_split.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/core/files.hpp"
+
+namespace orograph::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t channels = 3;
+constexpr std::int64_t side = 32;
+constexpr std::size_t image_bytes = channels * side * side;
+
+// A file is `records` times: `label_bytes` labels, the last of which counts, then an image. Labels before it must be below
+// `coarse_classes`.
+struct RecordFormat {
+    std::vector<std::string> file_names;
+    std::size_t records = 0;  // in each file
+    std::size_t label_bytes = 1;
+    int coarse_classes = 0;
+
+    std::size_t record_bytes() const { return label_bytes + image_bytes; }
+};
+
+std::vector<std::byte> read_records(const fs::path& path, const RecordFormat& format, const SetFiles& files) {
+    const std::size_t expected = format.records * format.record_bytes();
+    std::error_code unreadable;
+    OROGRAPH_VALIDATE(fs::is_regular_file(path, unreadable), ExitCode::no_input, "data set ", files.set, ": there is no file ", path, "; ",
+                      files.remedy);
+    const std::uintmax_t size = fs::file_size(path);
+    OROGRAPH_VALIDATE(size == expected, ExitCode::data, path, " has ", size, " bytes instead of ", expected,
+                      size < expected ? " (truncated?)" : "", "; fetch the binary version of ", files.set, " again");
+    return read_file(path, expected, "data");
+}
+
+std::uint8_t checked_label(std::byte label, int classes, const fs::path& path, std::size_t record) {
+    const int value = std::to_integer<int>(label);
+    OROGRAPH_VALIDATE(value < classes, ExitCode::data, path, " is damaged: the label of image ", record, " is ", value,
+                      ", and there are only ", classes, " classes");
+    return static_cast<std::uint8_t>(value);
+}
+
+void append_file(const fs::path& path, const RecordFormat& format, const SetFiles& files, RawSplit& raw) {
+    const std::vector<std::byte> content = read_records(path, format, files);
+    for (std::size_t record = 0; record < format.records; ++record) {
+        const std::byte* labels = content.data() + record * format.record_bytes();
+        const std::byte* image = labels + format.label_bytes;
+        if (format.label_bytes > 1) checked_label(labels[0], format.coarse_classes, path, record);
+        raw.labels.push_back(checked_label(image[-1], files.classes, path, record));
+        raw.pixels.insert(raw.pixels.end(), image, image + image_bytes);
+    }
+}
+
+RawSplit read_split(const SetFiles& files, const RecordFormat& format) {
+    RawSplit raw{.channels = channels, .side = side, .pixels = {}, .labels = {}};
+    raw.pixels.reserve(format.file_names.size() * format.records * image_bytes);
+    for (const std::string& name : format.file_names) append_file(files.folder / name, format, files, raw);
+    return raw;
+}
+
+}  // namespace
+
+RawSplit read_cifar10_split(const SetFiles& files, const std::string& split) {
+    RecordFormat format{.file_names = {"test_batch.bin"}, .records = 10'000};
+    if (split == "train")
+        format.file_names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
+    return read_split(files, format);
+}
+
+RawSplit read_cifar100_split(const SetFiles& files, const std::string& split) {
+    return read_split(files, {.file_names = {split + ".bin"},
+                              .records = split == "train" ? std::size_t{50'000} : std::size_t{10'000},
+                              .label_bytes = 2,
+                              .coarse_classes = 20});
+}
+
+}  // namespace orograph::data

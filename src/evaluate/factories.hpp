@@ -1,0 +1,23 @@
+#pragma once
+
+#include "orograph/evaluate/evaluator.hpp"
+
+namespace orograph::evaluate {
+
+// The evaluators behind make_evaluator(), which has checked the options. A batch of 0 is theirs to choose.
+
+// The plain LibTorch forward, 128 images a batch. On the CPU each thread takes whole batches.
+std::unique_ptr<Evaluator> make_reference(const model::Network& network, const Options& options);
+
+// oneDNN, 8 images a batch: the activations of a micro-batch stay in a core's cache.
+std::unique_ptr<Evaluator> make_compiled_cpu(const model::Network& network, const Options& options);
+
+// cuDNN's fused convolutions through LibTorch, 256 images a batch.
+std::unique_ptr<Evaluator> make_compiled_cuda(const model::Network& network, const Options& options);
+
+// Batches of `batch` images that `images` images fill, the last one perhaps partly.
+inline std::int64_t batch_count(std::int64_t images, std::int64_t batch) {
+    return (images + batch - 1) / batch;
+}
+
+}  // namespace orograph::evaluate

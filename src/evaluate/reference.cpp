@@ -1,0 +1,74 @@
+#include "batch_loop.hpp"
+#include "factories.hpp"
+
+#include "orograph/core/cores.hpp"
+#include "orograph/core/error.hpp"
+#include "orograph/model/forward.hpp"
+
+#include <c10/core/DeviceGuard.h>
+#include <torch/version.h>
+
+namespace orograph::evaluate {
+
+namespace {
+
+// The plain network. Losses are summed on the host on every device. A last batch of one image is computed as such: on the CPU LibTorch may
+// round it differently from the same image among others, but the partition, and so the result, is always the same.
+class Reference : public Evaluator {
+public:
+    Reference(const model::Network& network, const Options& options)
+        : network_(network),
+          options_(options),
+          batch_(options.batch > 0 ? options.batch : 128),
+          loop_(options.device.is_cpu() ? options.threads : 1) {}
+
+    std::int64_t batch() const override { return batch_; }
+
+    int add_split(const data::Split& split) override {
+        splits_.push_back({split.images.to(options_.device), split.labels.to(at::kCPU).contiguous()});
+        return static_cast<int>(splits_.size()) - 1;
+    }
+
+    std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) override {
+        const Resident& data = splits_.at(static_cast<std::size_t>(split));
+        const auto parameters = model::views(weights.parameters, network_.space.parameters);
+        const auto states = model::views(weights.states, network_.space.states);
+        return loop_.run(batch_count(data.labels.size(0), batch_), cancel,
+                         [&](int, std::int64_t batch) { return sum_batch(data, batch, parameters, states); });
+    }
+
+    std::string identity() const override {
+        const std::string where = options_.device.is_cpu() ? instruction_set() : "cuda";
+        return cat("reference libtorch-", TORCH_VERSION, " ", where, " fp32 batch ", batch_);
+    }
+
+private:
+    struct Resident {
+        at::Tensor images, labels;
+    };
+
+    BatchSum sum_batch(const Resident& data, std::int64_t batch, const std::vector<at::Tensor>& parameters,
+                       const std::vector<at::Tensor>& states) const {
+        const c10::OptionalDeviceGuard device(options_.device);
+        const std::int64_t first = batch * batch_, count = std::min(batch_, data.labels.size(0) - first);
+        const at::Tensor images = data.images.narrow(0, first, count);
+        const at::Tensor logits =
+            model::forward(network_, parameters, states, images, model::BatchNormMode::use_states).to(at::kCPU).contiguous();
+        return sum_losses(logits.const_data_ptr<float>(), data.labels.const_data_ptr<std::int64_t>() + first, count, network_.classes,
+                          options_.loss);
+    }
+
+    const model::Network network_;
+    const Options options_;
+    const std::int64_t batch_;
+    std::vector<Resident> splits_;
+    BatchLoop loop_;
+};
+
+}  // namespace
+
+std::unique_ptr<Evaluator> make_reference(const model::Network& network, const Options& options) {
+    return std::make_unique<Reference>(network, options);
+}
+
+}  // namespace orograph::evaluate

@@ -1,0 +1,70 @@
+#include "launch.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/gpu/device.hpp"
+#include "orograph/gpu/losses.hpp"
+#include "orograph/gpu/perturb.hpp"
+
+#include <algorithm>
+
+namespace orograph::gpu {
+
+namespace {
+
+void check(cudaError_t result, const char* what) {
+    OROGRAPH_VALIDATE(result == cudaSuccess, ExitCode::unavailable, "the GPU failed in ", what, ": ", cudaGetErrorString(result),
+                      "; see nvidia-smi, or use run.device=cpu");
+}
+
+}  // namespace
+
+int device_count() {
+    int count = 0;
+    return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
+std::string device_name(int device) {
+    require_device(device);
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+    return cat(properties.name, " (sm_", properties.major, properties.minor, ")");
+}
+
+void require_device(int device) {
+    int count = 0;
+    const cudaError_t result = cudaGetDeviceCount(&count);
+    OROGRAPH_VALIDATE(result == cudaSuccess, ExitCode::unavailable, "no CUDA device can be used (", cudaGetErrorString(result),
+                      "); use run.device=cpu");
+    OROGRAPH_VALIDATE(device >= 0 && device < count, ExitCode::unavailable, "CUDA device ", device, " is not there (this process sees ",
+                      count, "); use run.device=cpu, or look at CUDA_VISIBLE_DEVICES");
+}
+
+void perturb_cuda(float* out, const float* centre, std::size_t count, std::span<const float* const> directions,
+                  std::span<const float> coordinates, void* stream) {
+    OROGRAPH_EXPECT(directions.size() == coordinates.size());
+    std::size_t first = 0;
+    do {  // once without directions too: out = centre
+        DirectionPack pack{};
+        pack.count = static_cast<int>(std::min<std::size_t>(max_directions, directions.size() - first));
+        for (int k = 0; k < pack.count; ++k) {
+            pack.data[k] = directions[first + k];
+            pack.coordinate[k] = coordinates[first + k];
+        }
+        check(launch_perturb(out, first == 0 ? centre : out, count, pack, static_cast<cudaStream_t>(stream)), "perturb");
+        first += max_directions;
+    } while (first < directions.size());
+}
+
+void sum_losses_cuda(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, LossKind kind, LossSum* slot,
+                     void* stream) {
+    static_assert(sizeof(LossSum) == 2 * sizeof(double));
+    check(
+        launch_sum_losses(logits, labels, count, classes, kind == LossKind::cross_entropy, &slot->loss, static_cast<cudaStream_t>(stream)),
+        "sum_losses");
+}
+
+void flag_non_finite_cuda(const float* values, std::size_t count, std::int32_t* flag, void* stream) {
+    check(launch_flag_non_finite(values, count, flag, static_cast<cudaStream_t>(stream)), "flag_non_finite");
+}
+
+}  // namespace orograph::gpu

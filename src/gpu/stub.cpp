@@ -1,0 +1,40 @@
+#include "orograph/core/error.hpp"
+#include "orograph/gpu/device.hpp"
+#include "orograph/gpu/losses.hpp"
+#include "orograph/gpu/perturb.hpp"
+
+namespace orograph::gpu {
+
+namespace {
+
+[[noreturn]] void throw_not_configured() {
+    throw Error(ExitCode::unavailable, "this program was built without CUDA; use run.device=cpu, or build it with -DOROGRAPH_CUDA=ON");
+}
+
+}  // namespace
+
+int device_count() {
+    return 0;
+}
+
+std::string device_name(int) {
+    throw_not_configured();
+}
+
+void require_device(int) {
+    throw_not_configured();
+}
+
+void perturb_cuda(float*, const float*, std::size_t, std::span<const float* const>, std::span<const float>, void*) {
+    throw_not_configured();
+}
+
+void sum_losses_cuda(const float*, const std::int64_t*, std::int64_t, int, LossKind, LossSum*, void*) {
+    throw_not_configured();
+}
+
+void flag_non_finite_cuda(const float*, std::size_t, std::int32_t*, void*) {
+    throw_not_configured();
+}
+
+}  // namespace orograph::gpu

@@ -1,0 +1,142 @@
+#include "quote.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/model/safetensors.hpp"
+#include "orograph/model/weights.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+
+namespace orograph::model {
+namespace {
+
+constexpr std::size_t max_listed = 20;
+constexpr std::size_t longest_guessed = 200;  // a hostile file's name may be megabytes long
+
+std::string show_shape(const std::vector<std::int64_t>& shape) {
+    std::vector<std::string> sizes;
+    for (const std::int64_t size : shape) sizes.push_back(std::to_string(size));
+    return cat("[", join(sizes), "]");
+}
+
+std::size_t count_non_finite(const float* values, std::int64_t count) {
+    return static_cast<std::size_t>(std::count_if(values, values + count, [](float value) { return !std::isfinite(value); }));
+}
+
+// Matches the tensors of a file with those of a network, copies what fits and notes everything that does not.
+class Reader {
+public:
+    Reader(const Network& network, const TensorFile& file)
+        : network_(network),
+          weights_{at::empty({network.space.parameter_count()}, at::kFloat), at::empty({network.space.state_count()}, at::kFloat)} {
+        for (const FileTensor& tensor : file.tensors) file_[tensor.name] = &tensor;
+        for (const std::string& name : network.space.state_dict_order) expected_.insert(name);
+    }
+
+    Weights read() {
+        read_group(network_.space.parameters, weights_.parameters);
+        read_group(network_.space.states, weights_.states);
+        for (const std::string& name : network_.space.counters) check_counter(name);
+        note_unexpected();
+        return weights_;
+    }
+
+    const std::vector<std::string>& faults() const { return faults_; }
+
+private:
+    void read_group(const std::vector<TensorSpec>& specs, const at::Tensor& flat) {
+        for (const TensorSpec& spec : specs) {
+            const auto found = file_.find(spec.name);
+            if (found == file_.end()) {
+                faults_.push_back(spec.name + " is missing");
+            } else {
+                read_tensor(*found->second, spec, flat.data_ptr<float>() + spec.offset);
+            }
+        }
+    }
+
+    void read_tensor(const FileTensor& tensor, const TensorSpec& spec, float* out) {
+        if (tensor.shape != spec.shape) {
+            faults_.push_back(cat(spec.name, " has shape ", show_shape(tensor.shape), " instead of ", show_shape(spec.shape)));
+        } else if (tensor.dtype != "F32") {
+            faults_.push_back(cat(spec.name, " is ", tensor.dtype, ": convert it to F32"));
+        } else {
+            std::memcpy(out, tensor.data.data(), tensor.data.size());
+            const std::size_t bad = count_non_finite(out, spec.count);
+            if (bad > 0) faults_.push_back(cat(spec.name, " holds NaN or infinity in ", bad, " of ", spec.count, " places"));
+        }
+    }
+
+    // num_batches_tracked may be absent; it is checked only for being what PyTorch writes.
+    void check_counter(const std::string& name) {
+        const auto found = file_.find(name);
+        if (found == file_.end()) return;
+        const FileTensor& tensor = *found->second;
+        if (tensor.dtype != "I64" || !tensor.shape.empty()) {
+            faults_.push_back(cat(name, " is ", tensor.dtype, show_shape(tensor.shape), " instead of one I64"));
+        }
+    }
+
+    void note_unexpected() {
+        std::vector<std::string> missing;
+        for (const std::string& name : expected_) {
+            if (!file_.contains(name)) missing.push_back(name);
+        }
+        for (const auto& [name, tensor] : file_) {
+            if (expected_.contains(name)) continue;
+            const std::string guess = faults_.size() < max_listed && name.size() <= longest_guessed ? nearest(name, missing) : "";
+            faults_.push_back(cat(quote(name), " is unexpected", guess.empty() ? "" : cat(" (should it be ", guess, "?)")));
+        }
+    }
+
+    const Network& network_;
+    Weights weights_;
+    std::map<std::string, const FileTensor*> file_;
+    std::set<std::string> expected_;
+    std::vector<std::string> faults_;
+};
+
+std::string list(const std::vector<std::string>& faults) {
+    const std::size_t shown = std::min(faults.size(), max_listed);
+    const std::string listed = join(std::span(faults).first(shown), "; ");
+    return faults.size() > shown ? cat(listed, "; and ", faults.size() - shown, " more") : listed;
+}
+
+// Names of all tensors that a network needs; counters are optional.
+std::set<std::string> needed_names(const ParameterSpace& space) {
+    std::set<std::string> names;
+    for (const TensorSpec& spec : space.parameters) names.insert(spec.name);
+    for (const TensorSpec& spec : space.states) names.insert(spec.name);
+    return names;
+}
+
+// The other architecture whose tensors have just the file's names, in words; empty where there is none.
+std::string suggest_architecture(const Network& network, const TensorFile& file) {
+    std::set<std::string> names;
+    for (const FileTensor& tensor : file.tensors) {
+        if (!tensor.name.ends_with(".num_batches_tracked")) names.insert(tensor.name);
+    }
+    for (const std::string& architecture : known_architectures()) {
+        if (architecture == network.architecture) continue;
+        const Network other = build_network(architecture, network.channels, network.classes);
+        if (needed_names(other.space) == names)
+            return cat(" (these are the tensors of ", architecture, ": set model.architecture to it, or choose other weights)");
+    }
+    return {};
+}
+
+}  // namespace
+
+Weights load_weights(const std::filesystem::path& path, const Network& network) {
+    const TensorFile file = read_safetensors(path);
+    Reader reader(network, file);
+    Weights weights = reader.read();
+    OROGRAPH_VALIDATE(reader.faults().empty(), ExitCode::data, "the weights ", path, " do not fit ", network.architecture, " with ",
+                      network.channels, network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes",
+                      suggest_architecture(network, file), ": ", list(reader.faults()));
+    return weights;
+}
+
+}  // namespace orograph::model

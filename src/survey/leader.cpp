@@ -1,0 +1,113 @@
+#include "leader.hpp"
+
+#include "orograph/core/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace orograph::survey {
+
+namespace {
+
+constexpr int master = 0;
+
+// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead.
+constexpr std::size_t most_in_flight = 3;
+
+std::vector<double> values_of(std::span<const std::byte> bytes) {
+    std::vector<double> values(bytes.size() / sizeof(double));
+    if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(double));
+    return values;
+}
+
+}  // namespace
+
+// Asks for the first lease.
+Leader::Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, double sync_s)
+    : grid_(grid), mailbox_(mailbox), measurement_(measurement), file_(file), sync_s_(sync_s), last_sync_(std::chrono::steady_clock::now()) {
+    ask();
+}
+
+void Leader::handle(const par::Message& message) {
+    switch (static_cast<Tag>(message.tag)) {
+        case Tag::lease:
+            lease_ = unpack<PointRange>(message.bytes);
+            asked_ = false;
+            dispatch();
+            break;
+        case Tag::partial: gather(message); break;
+        case Tag::stop_group: post(mailbox_, master, Tag::stop_survey); break;
+        case Tag::drain_group: drain(); break;
+        case Tag::worker_idle: note_idle_worker(); break;
+        case Tag::finish_group: tell_workers(Tag::finish_worker, message.bytes); break;
+        default: OROGRAPH_EXPECT(false);
+    }
+}
+
+// fdatasync where sync_s have passed since the last one and something was written.
+void Leader::sync_if_due() {
+    const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_sync_;
+    if (unsynced_ && since.count() >= sync_s_) sync();
+}
+
+// One request at a time, made when the last point in hand begins: the next lease is here before that one ends.
+void Leader::ask() {
+    if (asked_ || in_flight_.size() + static_cast<std::size_t>(lease_.size()) > 1) return;
+    post(mailbox_, master, Tag::ask);
+    asked_ = true;
+}
+
+void Leader::dispatch() {
+    while (lease_.size() > 0 && in_flight_.size() < most_in_flight) {
+        const PointIndex point{lease_.first++};
+        in_flight_.emplace(point, Gathering{std::vector<std::vector<double>>(grid_.shards), grid_.shards});
+        tell_workers(Tag::compute, std::as_bytes(std::span(&point, 1)));
+    }
+    ask();
+}
+
+void Leader::gather(const par::Message& message) {
+    const auto found = in_flight_.find(unpack<PointIndex>(message.bytes));
+    OROGRAPH_EXPECT(found != in_flight_.end());
+    auto& [partials, missing] = found->second;
+    partials[message.source - grid_.rank_of(grid_.group, 0)] = values_of(std::span(message.bytes).subspan(sizeof(PointIndex)));
+    if (--missing > 0) return;
+    write(found->first, partials);
+    in_flight_.erase(found);
+    dispatch();
+}
+
+// First into the file, then to the master: what was reported survives any kill.
+void Leader::write(PointIndex point, const std::vector<std::vector<double>>& partials) {
+    const auto record = measurement_.record(partials);
+    const bool finite = std::ranges::all_of(record, [](double value) { return std::isfinite(value); });
+    const auto status = finite ? PointStatus::done : PointStatus::non_finite;
+    file_.write(point, record, status);
+    unsynced_ = true;
+    post_value(mailbox_, master, Tag::report, status);
+}
+
+void Leader::drain() {
+    asked_ = true;  // no more leases
+    lease_ = {};
+    tell_workers(Tag::drain_worker, {});
+}
+
+void Leader::note_idle_worker() {
+    if (++idle_workers_ < grid_.shards) return;
+    in_flight_.clear();
+    if (unsynced_) sync();
+    post(mailbox_, master, Tag::group_idle);
+}
+
+void Leader::tell_workers(Tag tag, std::span<const std::byte> bytes) {
+    for (int shard = 0; shard < grid_.shards; ++shard) post(mailbox_, grid_.rank_of(grid_.group, shard), tag, bytes);
+}
+
+void Leader::sync() {
+    file_.sync();
+    unsynced_ = false;
+    last_sync_ = std::chrono::steady_clock::now();
+}
+
+}  // namespace orograph::survey

@@ -1,0 +1,30 @@
+#include "orograph/survey/lease.hpp"
+
+#include "orograph/core/error.hpp"
+
+#include <algorithm>
+
+namespace orograph::survey {
+
+// `pending`: disjoint ranges in the order in which they are to be leased; empty ones are dropped. groups >= 1, max_lease >= 1.
+LeaseBook::LeaseBook(std::vector<PointRange> pending, int groups, std::int64_t max_lease)
+    : pending_(std::move(pending)), groups_(groups), max_lease_(max_lease) {
+    OROGRAPH_EXPECT(groups_ >= 1 && max_lease_ >= 1);
+    std::erase_if(pending_, [](const PointRange& range) { return range.size() <= 0; });
+    std::reverse(pending_.begin(), pending_.end());
+    for (const auto& range : pending_) remaining_ += range.size();
+}
+
+// The next lease, cut short where its range of pending points ends; none once all are leased.
+std::optional<PointRange> LeaseBook::next() {
+    if (pending_.empty()) return std::nullopt;
+    auto& range = pending_.back();
+    const auto share = std::clamp<std::int64_t>(remaining_ / (2 * std::int64_t{groups_}), 1, max_lease_);
+    const PointRange lease{range.first, range.first + std::min(share, range.size())};
+    range.first = lease.last;
+    remaining_ -= lease.size();
+    if (range.size() == 0) pending_.pop_back();
+    return lease;
+}
+
+}  // namespace orograph::survey

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "messages.hpp"
+
+#include "orograph/par/mailbox.hpp"
+#include "orograph/par/process_grid.hpp"
+#include "orograph/survey/lease.hpp"
+#include "orograph/survey/survey.hpp"
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+namespace orograph::survey {
+
+// Rank 0's part: leases points to the groups' leaders, counts what they report, shows the progress and ends the survey.
+class Master {
+public:
+    Master(const par::ProcessGrid& grid, par::Mailbox& mailbox, const std::vector<PointStatus>& statuses, std::vector<PointRange> pending,
+           const RunOptions& options);
+    void handle(const par::Message& message);
+    void stop();
+    void show_progress() { progress_.update(total_ - unreported_); }
+    const std::optional<Outcome>& outcome() const { return outcome_; }
+
+private:
+    void grant_leases();
+    bool may_have_lease(int leader) const;
+    void note_report(int leader, PointStatus status);
+    void drain();
+    void finish();
+    void tell_leaders(Tag tag, std::span<const std::byte> bytes);
+
+    const par::ProcessGrid& grid_;
+    par::Mailbox& mailbox_;
+    LeaseBook book_;
+    std::int64_t total_, unreported_;
+    std::vector<std::int64_t> in_hand_;  // by rank: points leased and not reported
+    std::vector<int> waiting_;           // leaders that asked and have no answer yet
+    bool draining_ = false;
+    int idle_groups_ = 0;
+    std::int64_t non_finite_, computed_ = 0;
+    std::chrono::steady_clock::time_point start_;
+    Progress progress_;
+    std::optional<Outcome> outcome_;
+};
+
+}  // namespace orograph::survey

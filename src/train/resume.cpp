@@ -1,0 +1,180 @@
+#include "resume.hpp"
+
+#include "history.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/core/log.hpp"
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+namespace orograph::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* newest_name = "resume.safetensors";
+constexpr const char* previous_name = "resume.previous.safetensors";
+constexpr const char* next_name = "resume.next.safetensors";
+
+const std::string& metadata(const model::TensorFile& file, const std::string& key) {
+    const auto found = file.metadata.find(key);
+    OROGRAPH_VALIDATE(found != file.metadata.end(), ExitCode::data, "its metadata has no \"", key, "\"");
+    return found->second;
+}
+
+std::int64_t count_from(const model::TensorFile& file, const std::string& key) {
+    const std::string& text = metadata(file, key);
+    std::int64_t value = -1;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    OROGRAPH_VALIDATE(value >= 0, ExitCode::data, "its \"", key, "\" is not a count");
+    return value;
+}
+
+RunState state_from(const model::TensorFile& file) {
+    return {static_cast<int>(count_from(file, "epoch")), count_from(file, "step"), count_from(file, "optimizer_steps"),
+            history_from_csv(metadata(file, "history"))};
+}
+
+model::FileTensor to_file_tensor(const std::string& name, const at::Tensor& tensor) {
+    const at::Tensor host = tensor.to(at::kCPU).contiguous();
+    const auto* bytes = static_cast<const std::byte*>(host.const_data_ptr());
+    return {name, "F32", {host.numel()}, {bytes, bytes + host.nbytes()}};
+}
+
+// Before fill(), so that nothing is half filled.
+void check_shapes(const model::TensorFile& file, const NamedTensors& tensors) {
+    OROGRAPH_VALIDATE(file.tensors.size() == tensors.size(), ExitCode::data, "it holds ", file.tensors.size(), " tensors instead of ",
+                      tensors.size());
+    for (const auto& [name, tensor] : tensors) {
+        const auto has_name = [&name = name](const model::FileTensor& candidate) { return candidate.name == name; };
+        const auto found = std::find_if(file.tensors.begin(), file.tensors.end(), has_name);
+        const bool fits = found != file.tensors.end() && found->dtype == "F32" && found->data.size() == tensor.nbytes();
+        OROGRAPH_VALIDATE(fits, ExitCode::data, "its tensor ", name, " is missing or of another size");
+    }
+}
+
+void fill(const model::TensorFile& file, const NamedTensors& tensors) {
+    for (const model::FileTensor& source : file.tensors) {
+        for (const auto& [name, tensor] : tensors) {
+            if (name != source.name) continue;
+            at::Tensor host = at::empty(tensor.sizes(), at::kFloat);
+            std::memcpy(host.data_ptr(), source.data.data(), source.data.size());
+            at::Tensor(tensor).copy_(host);
+        }
+    }
+}
+
+bool is_epoch_file(const std::string& name) {
+    unsigned epoch = 0;
+    int length = 0;
+    return std::sscanf(name.c_str(), "epoch-%u.safetensors%n", &epoch, &length) == 1 && static_cast<std::size_t>(length) == name.size();
+}
+
+bool is_run_file(const std::string& name) {
+    return name == newest_name || name == previous_name || name == next_name || name == "final.safetensors" || name == "history.csv" ||
+           is_epoch_file(name);
+}
+
+// ".NAME.tmp-PID": what a process that was killed in write_file_atomically() leaves.
+bool is_leftover(const std::string& name) {
+    const std::size_t end = name.rfind(".tmp-");
+    return end != std::string::npos && name.front() == '.' && is_run_file(name.substr(1, end - 1));
+}
+
+void rename_file(const fs::path& from, const fs::path& to) {
+    std::error_code error;
+    fs::rename(from, to, error);
+    OROGRAPH_VALIDATE(!error, ExitCode::io, "cannot rename ", from.string(), " to ", to.string(), " (", error.message(), ")");
+}
+
+void remove_file(const fs::path& file) {
+    std::error_code error;
+    fs::remove(file, error);
+    OROGRAPH_VALIDATE(!error, ExitCode::io, "cannot delete ", file.string(), " (", error.message(), ")");
+}
+
+}  // namespace
+
+// What the folder holds: a run to go on with, or a reason why that is impossible, or nothing.
+struct RunFolder::Finding {
+    std::optional<model::TensorFile> file;
+    RunState state;
+    std::string problem;
+};
+
+RunFolder::RunFolder(const Place& place) : place_(place), lock_(place.folder / "train") {
+    for (const fs::path& file : files(is_leftover)) remove_file(file);
+}
+
+// Newest first: a next file exists only where the process died while it was to take the newest one's name.
+RunFolder::Finding RunFolder::find(const NamedTensors& tensors) const {
+    std::string broken;
+    for (const char* name : {next_name, newest_name, previous_name}) {
+        if (!fs::exists(path(name))) continue;
+        try {
+            model::TensorFile file = model::read_safetensors(path(name));
+            if (metadata(file, "fingerprint") != place_.fingerprint) {
+                return {{}, {}, cat("the folder ", place_.folder.string(), " holds a training run with another recipe, network or data")};
+            }
+            check_shapes(file, tensors);
+            RunState state = state_from(file);
+            if (!broken.empty()) log::warn(cat(broken, "; going on from ", path(name).string()));
+            return {std::move(file), std::move(state), ""};
+        } catch (const Error& error) {
+            broken = cat(path(name).string(), " cannot be used: ", error.what());
+        }
+    }
+    if (!broken.empty()) return {{}, {}, cat("the training run in ", place_.folder.string(), " cannot be resumed (", broken, ")")};
+    if (!files(is_run_file).empty()) return {{}, {}, cat("the folder ", place_.folder.string(), " holds checkpoints without a resume file")};
+    return {};
+}
+
+std::optional<RunState> RunFolder::restore(const NamedTensors& tensors) {
+    Finding finding = find(tensors);
+    if (!finding.problem.empty()) {
+        OROGRAPH_VALIDATE(place_.overwrite, ExitCode::data, finding.problem,
+                          "; choose another folder, delete this one, or start anew with output.overwrite: true");
+        for (const fs::path& file : files(is_run_file)) remove_file(file);
+        return std::nullopt;
+    }
+    if (!finding.file) return std::nullopt;
+    fill(*finding.file, tensors);
+    return finding.state;
+}
+
+void RunFolder::save(const RunState& state, const NamedTensors& tensors) {
+    model::TensorFile file;
+    file.metadata = {{"fingerprint", place_.fingerprint},
+                     {"epoch", std::to_string(state.epoch)},
+                     {"step", std::to_string(state.step)},
+                     {"optimizer_steps", std::to_string(state.optimizer_steps)},
+                     {"history", to_csv(state.history)}};
+    for (const auto& [name, tensor] : tensors) file.tensors.push_back(to_file_tensor(name, tensor));
+    model::write_safetensors(path(next_name), std::move(file));
+    if (fs::exists(path(newest_name))) rename_file(path(newest_name), path(previous_name));
+    rename_file(path(next_name), path(newest_name));
+    sync_path(place_.folder);
+}
+
+void RunFolder::write_history(const std::vector<EpochRecord>& history) const {
+    write_file_atomically(path("history.csv"), to_csv(history));
+}
+
+fs::path RunFolder::epoch_file(int epoch) const {
+    std::string digits = std::to_string(epoch);
+    if (digits.size() < 3) digits.insert(0, 3 - digits.size(), '0');
+    return path(cat("epoch-", digits, ".safetensors"));
+}
+
+std::vector<fs::path> RunFolder::files(bool (*is_wanted)(const std::string&)) const {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(place_.folder)) {
+        if (entry.is_regular_file() && is_wanted(entry.path().filename().string())) found.push_back(entry.path());
+    }
+    return found;
+}
+
+}  // namespace orograph::train

@@ -1,0 +1,116 @@
+#include "orograph/app/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace orograph::app {
+namespace {
+
+using testing::HasSubstr;
+
+// The error of reading `text`: its code and message.
+std::pair<ExitCode, std::string> error_of(Job job, const std::string& text, const std::vector<std::string>& overrides = {}) {
+    try {
+        read_config(job, text, "c.yaml", overrides);
+    } catch (const Error& error) {
+        return {error.code(), error.what()};
+    }
+    return {ExitCode::done, ""};
+}
+
+const std::string minimal = "model: {weights: w.safetensors}\n";
+
+TEST(Config, DefaultsSurviveWritingAndReading) {
+    for (const Job job : {Job::train, Job::surface, Job::line}) {
+        for (const auto comments : {Comments::with, Comments::without}) {
+            const auto text = write_config(default_config(job), comments);
+            const auto again = write_config(read_config(job, text, "c.yaml", {}), comments);
+            EXPECT_EQ(text, again) << to_string(job);
+            EXPECT_GT(text.size(), 400u);
+        }
+    }
+}
+
+TEST(Config, ReadsEveryKindOfValue) {
+    const auto config = read_config(Job::surface, R"(
+job: surface
+model: {architecture: vgg9, weights: a b.safetensors}
+data: {set: cifar10, folder: /data, splits: [test], sample: {count: 7, seed: 3}, normalize: {mean: [0.1, 0.2, 0.3], std: [1, 2, 3e-1]}}
+directions: {y: {seed: 9, normalize: layer, ignore: li-compat}}
+grid: {x: [-1.5, 2, 5], y: [0, 1, 3]}
+output: {file: a.h5, overwrite: true}
+run: {shards: 2, progress_s: 0.5}
+)",
+                                    "c.yaml", {"grid.x=[0, 1, 2]", "run.log=warn"});
+    EXPECT_EQ(config.model.architecture, "vgg9");
+    EXPECT_EQ(config.model.weights, "a b.safetensors");
+    EXPECT_EQ(config.data.sample->count, 7);
+    EXPECT_EQ(config.data.normalize->std, (std::vector<double>{1, 2, 0.3}));
+    EXPECT_EQ(config.directions.x.seed, 1u);
+    EXPECT_EQ(config.directions.y.seed, 9u);
+    EXPECT_EQ(config.directions.y.ignore, "li-compat");
+    EXPECT_EQ(config.grid.x, (std::vector<double>{0, 1, 2}));
+    EXPECT_EQ(config.run.log, "warn");
+    EXPECT_TRUE(config.output.overwrite);
+    EXPECT_FALSE(config.data.limit.has_value());
+}
+
+TEST(Config, FaultsNameFileLineKeyAndTheNearestWord) {
+    const struct {
+        std::string text;
+        std::vector<std::string> says;
+    } faults[] = {
+        {"modle: {}\n", {"c.yaml:1", "modle", "'model'"}},
+        {minimal + "grid: {x: [-1, 1, 5], y: [-1, 1, 5], z: 1}\n", {"c.yaml:2", "grid.z"}},
+        {"model: {architecture: resnet2O}\n", {"resnet2O", "resnet20"}},
+        {minimal + "grid: {y: [-1, 1, 5]}\n", {"grid", "without x"}},
+        {minimal + "grid: {x: [-1, 1, 5]}\n", {"without y", "orograph line"}},
+        {minimal + "grid: {x: [-1, 1, 0], y: [-1, 1, 5]}\n", {"grid.x", "0 points"}},
+        {minimal + "grid: {x: [-1, 1], y: [-1, 1, 5]}\n", {"grid.x", "three numbers"}},
+        {minimal + "grid: {x: [.nan, 1, 5], y: [-1, 1, 5]}\n", {"grid.x", ".nan"}},
+        {minimal + "grid: {x: [nan, 1, 5], y: [-1, 1, 5]}\n", {"grid.x", "finite"}},
+        {minimal + "grid: {x: [1, 1, 5], y: [-1, 1, 5]}\n", {"grid.x", "same value"}},
+        {minimal + "run: {threads: 010}\n", {"run.threads", "010"}},
+        {minimal + "run: {threads: -1}\n", {"run.threads", "at least 0"}},
+        {minimal + "run: {threads: 1.5}\n", {"run.threads", "whole"}},
+        {minimal + "run: {threads: [1]}\n", {"run.threads", "one value"}},
+        {minimal + "run: fast\n", {"run", "section"}},
+        {minimal + "data: {limit: 0}\n", {"data.limit", "at least 1"}},
+        {minimal + "output: {overwrite: yes}\n", {"output.overwrite", "true or false"}},
+        {minimal + "evaluate: {batch_norm: states}\n", {"batch_norm", "space: states"}},
+        {minimal + "directions: {x: {kind: towards}}\n", {"directions.x", "weights"}},
+        {minimal + "run: {log: info}\nrun: {log: warn}\n", {"c.yaml:3", "run", "twice"}},
+        {minimal + "grid: {x: [1, 2\n", {"YAML"}},
+        {"job: line\n" + minimal, {"job 'line'", "orograph line"}},
+        {"model: {}\n", {"model.weights"}},
+        {"- 1\n", {"keys and values"}},
+    };
+    for (const auto& fault : faults) {
+        const auto [code, message] = error_of(Job::surface, fault.text);
+        EXPECT_EQ(code, ExitCode::config) << fault.text;
+        for (const auto& word : fault.says) EXPECT_THAT(message, HasSubstr(word)) << fault.text;
+        EXPECT_EQ(message.find('\n'), std::string::npos);
+    }
+}
+
+TEST(Config, FaultsOfSetAreUsageErrors) {
+    for (const std::string assignment : {"nonsense", "=1", "a..b=1", "grid.z=1", "run.threads=many", "nowhere.key=1", "grid.x=[1,", "model.weights.deep=1", "evaluate.loss=hinge"}) {
+        const auto [code, message] = error_of(Job::surface, minimal, {assignment});
+        EXPECT_EQ(code, ExitCode::usage) << assignment << ": " << message;
+        EXPECT_THAT(message, HasSubstr("--set")) << assignment;
+    }
+}
+
+TEST(Config, AliasBombIsRefusedQuickly) {
+    std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+    for (int i = 1; i < 12; ++i) {
+        bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+        for (int k = 0; k < 10; ++k) bomb += (k ? ", *a" : "*a") + std::to_string(i - 1);
+        bomb += "]\n";
+    }
+    EXPECT_THAT(error_of(Job::surface, bomb).second, HasSubstr("too large"));
+    EXPECT_THAT(error_of(Job::surface, std::string((1 << 20) + 1, ' ')).second, HasSubstr("1 MiB"));
+}
+
+}  // namespace
+}  // namespace orograph::app

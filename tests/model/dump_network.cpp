@@ -1,0 +1,109 @@
+#include "orograph/core/error.hpp"
+#include "orograph/model/forward.hpp"
+#include "orograph/model/safetensors.hpp"
+#include "orograph/model/weights.hpp"
+
+#include <ATen/ops/cross_entropy_loss.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+
+// Answers model_agreement.py: one JSON request a line on standard input, one JSON answer a line on standard output.
+namespace {
+
+using namespace orograph;
+using nlohmann::json;
+
+at::Tensor find_tensor(const model::TensorFile& file, const std::string& name) {
+    for (const model::FileTensor& tensor : file.tensors) {
+        if (tensor.name != name) continue;
+        at::Tensor out = at::empty(tensor.shape, tensor.dtype == "I64" ? at::kLong : at::kFloat);
+        std::copy(tensor.data.begin(), tensor.data.end(), static_cast<std::byte*>(out.data_ptr()));
+        return out;
+    }
+    throw Error(ExitCode::data, "the request's input has no " + name);
+}
+
+model::FileTensor to_file(const std::string& name, const at::Tensor& tensor) {
+    const at::Tensor dense = tensor.detach().contiguous();
+    const auto* first = static_cast<const std::byte*>(dense.const_data_ptr());
+    return {name, dense.scalar_type() == at::kDouble ? "F64" : "F32", dense.sizes().vec(), {first, first + dense.nbytes()}};
+}
+
+json describe(const std::vector<model::TensorSpec>& specs) {
+    json list = json::array();
+    for (const model::TensorSpec& spec : specs) list.push_back({spec.name, spec.shape});
+    return list;
+}
+
+json describe(const model::Network& network) {
+    return {{"parameters", describe(network.space.parameters)},
+            {"states", describe(network.space.states)},
+            {"parameter_count", network.space.parameter_count()},
+            {"state_dict", network.space.state_dict_order},
+            {"multiply_adds", network.multiply_adds()}};
+}
+
+// Logits of "images", in evaluation mode and in the request's dtype.
+void write_logits(const model::Network& network, const json& request) {
+    const model::Weights weights = model::load_weights(request.at("weights").get<std::string>(), network);
+    const at::Tensor images = find_tensor(model::read_safetensors(request.at("input").get<std::string>()), "images");
+    const at::ScalarType type = request.at("dtype") == "float64" ? at::kDouble : at::kFloat;
+    const at::Tensor logits =
+        model::forward(network, model::views(weights.parameters.to(type), network.space.parameters),
+                       model::views(weights.states.to(type), network.space.states), images.to(type), model::BatchNormMode::use_states);
+    model::write_safetensors(request.at("output").get<std::string>(), {{}, {to_file("logits", logits)}});
+}
+
+// One training step's logits, gradients and moved states.
+void write_step(const model::Network& network, const json& request) {
+    const model::Weights weights = model::load_weights(request.at("weights").get<std::string>(), network);
+    const model::TensorFile input = model::read_safetensors(request.at("input").get<std::string>());
+    std::vector<at::Tensor> parameters;
+    for (const at::Tensor& view : model::views(weights.parameters, network.space.parameters)) {
+        parameters.push_back(view.clone().requires_grad_());
+    }
+    const at::Tensor logits = model::forward(network, parameters, model::views(weights.states, network.space.states),
+                                             find_tensor(input, "images"), model::BatchNormMode::update_states);
+    at::cross_entropy_loss(logits, find_tensor(input, "labels")).backward();
+
+    model::TensorFile out{{}, {to_file("logits", logits)}};
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+        out.tensors.push_back(to_file("gradient." + network.space.parameters[k].name, parameters[k].grad()));
+    }
+    for (const model::TensorSpec& spec : network.space.states) {
+        out.tensors.push_back(to_file(spec.name, weights.states.narrow(0, spec.offset, spec.count)));
+    }
+    model::write_safetensors(request.at("output").get<std::string>(), std::move(out));
+}
+
+json answer(const json& request) {
+    const model::Network network = model::build_network(request.at("architecture"), request.at("channels"), request.at("classes"));
+    const std::string action = request.at("action");
+    if (action == "describe") return describe(network);
+    if (action == "initial") {
+        const model::Weights weights = model::initial_weights(network, request.at("seed"));
+        model::save_weights(request.at("output").get<std::string>(), network, weights, {{"architecture", network.architecture}});
+    } else if (action == "logits") {
+        write_logits(network, request);
+    } else if (action == "step") {
+        write_step(network, request);
+    } else {
+        return {{"error", "unknown action"}};
+    }
+    return json::object();
+}
+
+}  // namespace
+
+int main() {
+    for (std::string line; std::getline(std::cin, line);) {
+        json reply;
+        try {
+            reply = answer(json::parse(line));
+        } catch (const std::exception& error) {
+            reply = {{"error", error.what()}};
+        }
+        std::cout << reply.dump() << std::endl;
+    }
+}

@@ -1,0 +1,170 @@
+"""Compares the C++ networks with pytorch_models.py: names, shapes, order, counts, logits, gradients, running statistics, files both ways."""
+import json
+import math
+import os
+import subprocess
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+from pytorch_models import make_model, randomize
+
+ARCHITECTURES = [f"resnet{depth}{variant}" for depth in (20, 32, 44, 56, 110) for variant in ("", "_noshort")] + ["vgg9", "mlp"]
+# He et al. 2016, table 6: millions of parameters of the CIFAR networks (without projections), 3 channels, 10 classes.
+MILLIONS = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
+
+
+class Program:
+    """The running dump_network."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([os.environ["DUMP_NETWORK"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def raw(self, action, architecture, channels, classes, **request):
+        request |= {"action": action, "architecture": architecture, "channels": channels, "classes": classes}
+        self.process.stdin.write(json.dumps({key: value if isinstance(value, int) else str(value) for key, value in request.items()}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def __call__(self, *arguments, **request):
+        answer = self.raw(*arguments, **request)
+        assert "error" not in answer, answer
+        return answer
+
+    def close(self):
+        self.process.stdin.close()
+        assert self.process.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="module")
+def program():
+    running = Program()
+    yield running
+    running.close()
+
+
+def relative_difference(ours, theirs):
+    assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+    return ((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-30)).item()
+
+
+def oracle(architecture, channels=3, classes=10, seed=1):
+    torch.manual_seed(seed)
+    return randomize(make_model(architecture, channels, classes), seed)
+
+
+def dense_state(model):
+    return {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+
+
+def count_multiply_adds(model, channels):
+    total = 0
+
+    def add(module, _, output):
+        nonlocal total
+        total += module.weight.numel() * output[0][0].numel()
+
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.register_forward_hook(add)
+    with torch.no_grad():
+        model.eval()(torch.zeros(1, channels, 32, 32))
+    return total
+
+
+@pytest.mark.parametrize("channels,classes", [(1, 10), (3, 100)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_names_shapes_and_counts(program, architecture, channels, classes):
+    ours = program("describe", architecture, channels, classes)
+    model = make_model(architecture, channels, classes)
+    assert ours["parameters"] == [[name, list(tensor.shape)] for name, tensor in model.named_parameters()]
+    assert ours["states"] == [[name, list(tensor.shape)] for name, tensor in model.named_buffers() if "num_batches" not in name]
+    assert ours["state_dict"] == list(model.state_dict())
+    assert ours["parameter_count"] == sum(tensor.numel() for tensor in model.parameters())
+    assert ours["multiply_adds"] == count_multiply_adds(model, channels)
+
+
+@pytest.mark.parametrize("architecture", MILLIONS)
+def test_sizes_are_the_papers(program, architecture):
+    parameters = program("describe", architecture, 3, 10)["parameters"]
+    millions = sum(math.prod(shape) for name, shape in parameters if "shortcut" not in name) / 1e6
+    decimals = 1 if MILLIONS[architecture] > 1 else 2
+    assert round(millions, decimals) == MILLIONS[architecture]
+
+
+@pytest.mark.parametrize("dtype,tolerance", [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if "110" not in name])
+def test_logits(program, tmp_path, architecture, dtype, tolerance):
+    channels, classes = (1, 100) if architecture in ("resnet20", "vgg9", "mlp") else (3, 10)
+    model = oracle(architecture, channels, classes).eval()
+    images = torch.randn(3, channels, 32, 32)
+    save_file(dense_state(model), tmp_path / "weights.safetensors")
+    save_file({"images": images}, tmp_path / "input.safetensors")
+    program("logits", architecture, channels, classes, weights=tmp_path / "weights.safetensors", input=tmp_path / "input.safetensors",
+            output=tmp_path / "output.safetensors", dtype=dtype)
+    ours = load_file(tmp_path / "output.safetensors")["logits"]
+    with torch.no_grad():
+        theirs = model.to(getattr(torch, dtype))(images.to(getattr(torch, dtype)))
+    assert theirs.shape == (3, classes) and theirs.std() > 0
+    assert relative_difference(ours, theirs) <= tolerance
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet32_noshort", "vgg9", "mlp"])
+def test_training_step(program, tmp_path, architecture):
+    model = oracle(architecture).train()
+    images, labels = torch.randn(8, 3, 32, 32), torch.randint(0, 10, (8,))
+    save_file(dense_state(model), tmp_path / "weights.safetensors")
+    save_file({"images": images, "labels": labels}, tmp_path / "input.safetensors")
+    program("step", architecture, 3, 10, weights=tmp_path / "weights.safetensors", input=tmp_path / "input.safetensors",
+            output=tmp_path / "output.safetensors")
+    ours = load_file(tmp_path / "output.safetensors")
+
+    logits = model(images)
+    F.cross_entropy(logits, labels).backward()
+    theirs = {"logits": logits.detach()} | {f"gradient.{name}": tensor.grad for name, tensor in model.named_parameters()}
+    theirs |= {name: tensor for name, tensor in model.named_buffers() if "num_batches" not in name}
+    assert ours.keys() == theirs.keys()
+    # A bias before a batch norm has gradient zero up to rounding, so tensors are measured against the largest gradient of all.
+    largest = max(tensor.abs().max() for name, tensor in theirs.items() if name.startswith("gradient."))
+    for name, tensor in theirs.items():
+        if name.startswith("gradient."):
+            assert (ours[name] - tensor).abs().max() <= 1e-5 * max(tensor.abs().max(), 1e-3 * largest), name
+        else:
+            assert relative_difference(ours[name], tensor) <= 1e-5, name
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet20_noshort", "vgg9", "mlp"])
+def test_our_files_load_in_pytorch(program, tmp_path, architecture):
+    program("initial", architecture, 3, 10, seed=7, output=tmp_path / "initial.safetensors")
+    model = make_model(architecture, 3, 10)
+    model.load_state_dict(load_file(tmp_path / "initial.safetensors"), strict=True)
+    checked = 0
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            deviation = math.sqrt(2 / module.weight[0].numel())
+            assert abs(module.weight.std().item() / deviation - 1) < 6 / math.sqrt(2 * module.weight.numel())
+            assert abs(module.weight.mean().item()) < 6 * deviation / math.sqrt(module.weight.numel())
+            checked += 1
+        if isinstance(module, nn.Linear):
+            bound = 1 / math.sqrt(module.in_features)
+            assert 0.98 * bound < module.weight.abs().max().item() <= bound
+            assert module.bias.abs().max().item() <= bound and module.bias.std() > 0
+            assert abs(module.weight.std().item() / (bound / math.sqrt(3)) - 1) < 6 / math.sqrt(module.weight.numel())
+            checked += 1
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            fresh = type(module)(module.num_features).state_dict()
+            assert all(torch.equal(tensor, fresh[name]) for name, tensor in module.state_dict().items())
+    assert checked >= 3
+
+
+def test_counters_may_be_absent_and_classes_may_not_differ(program, tmp_path):
+    model = oracle("resnet20")
+    save_file({name: tensor for name, tensor in dense_state(model).items() if "num_batches" not in name}, tmp_path / "weights.safetensors")
+    save_file({"images": torch.randn(2, 3, 32, 32)}, tmp_path / "input.safetensors")
+    files = {"weights": tmp_path / "weights.safetensors", "input": tmp_path / "input.safetensors", "output": tmp_path / "output.safetensors"}
+    program("logits", "resnet20", 3, 10, dtype="float32", **files)
+    answer = program.raw("logits", "resnet20", 3, 100, dtype="float32", **files)
+    assert "linear.weight has shape [10, 64] instead of [100, 64]" in answer["error"]

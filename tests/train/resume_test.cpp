@@ -1,0 +1,208 @@
+#include "synthetic.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/model/safetensors.hpp"
+#include "orograph/train/trainer.hpp"
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+namespace orograph::train {
+namespace {
+
+using testing::bytes_of;
+using testing::make_dataset;
+using testing::TemporaryFolder;
+
+constexpr const char* newest = "run/resume.safetensors";
+constexpr const char* previous = "run/resume.previous.safetensors";
+
+// One small run of `architecture` that can be stopped after any number of steps, and what it leaves when it is not.
+class ResumeTest : public ::testing::TestWithParam<std::string> {
+protected:
+    ResumeTest()
+        : dataset_(make_dataset(70, 30)),
+          network_(model::build_network(GetParam(), 1, 10)),
+          start_(model::initial_weights(network_, 5)) {
+        recipe_.lr = 0.02;
+        recipe_.epochs = 3;
+        recipe_.batch = 16;  // four batches and one of 6 images
+        recipe_.milestones = {1};
+        if (GetParam() == "mlp") recipe_.optimizer = OptimizerKind::adam;
+        TemporaryFolder undisturbed;
+        run(undisturbed, -1);
+        final_ = bytes_of(undisturbed / "run/final.safetensors");
+        history_ = bytes_of(undisturbed / "run/history.csv");
+    }
+
+    // Stops when asked for the (steps + 1)-th time; -1: never.
+    Outcome run(const TemporaryFolder& folder, int steps, const Place& place) {
+        auto asked = std::make_shared<std::atomic<int>>(0);
+        Machine machine{.threads = 2, .progress = "none", .save_s = 1e9};
+        machine.stop = [asked, steps] { return steps >= 0 && (*asked)++ >= steps; };
+        return train(network_, start_, dataset_, recipe_, {folder / "run", place.fingerprint, place.overwrite}, machine);
+    }
+    Outcome run(const TemporaryFolder& folder, int steps) { return run(folder, steps, {{}, "this run", false}); }
+
+    void expect_undisturbed(const TemporaryFolder& folder) {
+        ASSERT_FALSE(final_.empty());
+        EXPECT_EQ(bytes_of(folder / "run/final.safetensors"), final_);
+        EXPECT_EQ(bytes_of(folder / "run/history.csv"), history_);
+    }
+
+    static std::string step_of(const std::filesystem::path& file) {
+        const auto metadata = model::read_safetensors(file).metadata;
+        return metadata.at("epoch") + "/" + metadata.at("step");
+    }
+
+    template <class Action>
+    static std::pair<ExitCode, std::string> error_of(Action action) {
+        try {
+            action();
+        } catch (const Error& error) {
+            return {error.code(), error.what()};
+        }
+        return {ExitCode::done, ""};
+    }
+
+    static void truncate(const std::filesystem::path& file) { std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2); }
+
+    static void flip_last_bit(const std::filesystem::path& path) {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekg(-1, std::ios::end);
+        const char last = static_cast<char>(file.get() ^ 1);
+        file.seekp(-1, std::ios::end);
+        file.put(last);
+    }
+
+    data::Dataset dataset_;
+    model::Network network_;
+    model::Weights start_;
+    Recipe recipe_;
+    std::string final_, history_;
+};
+
+TEST_P(ResumeTest, GoesOnBitwiseFromTheMiddleOfAnEpoch) {
+    const TemporaryFolder folder;
+    EXPECT_FALSE(run(folder, 0).complete);
+    EXPECT_EQ(step_of(folder / newest), "0/0");
+    EXPECT_FALSE(run(folder, 2).complete);
+    EXPECT_EQ(step_of(folder / newest), "0/2");
+    EXPECT_FALSE(run(folder, 1).complete);
+    EXPECT_EQ(step_of(folder / newest), "0/3");
+    EXPECT_EQ(step_of(folder / previous), "0/2");
+    EXPECT_FALSE(std::filesystem::exists(folder / "run/final.safetensors"));
+    EXPECT_TRUE(run(folder, -1).complete);
+    expect_undisturbed(folder);
+}
+
+TEST_P(ResumeTest, GoesOnBitwiseFromAStoppedEvaluation) {
+    const TemporaryFolder folder;
+    const Outcome stopped = run(folder, 5);  // the sixth time is asked while the first epoch is evaluated
+    EXPECT_FALSE(stopped.complete);
+    EXPECT_TRUE(run(folder, -1).complete);
+    expect_undisturbed(folder);
+}
+
+TEST_P(ResumeTest, UsesThePreviousFileWhenTheNewestIsBroken) {
+    for (const auto damage : {&truncate, &flip_last_bit}) {
+        const TemporaryFolder folder;
+        run(folder, 2);
+        run(folder, 2);
+        damage(folder / newest);
+        EXPECT_TRUE(run(folder, -1).complete);
+        expect_undisturbed(folder);
+    }
+}
+
+TEST_P(ResumeTest, UsesThePreviousFileWhenDeathCameBetweenTheRenames) {
+    const TemporaryFolder folder;
+    run(folder, 2);
+    run(folder, 2);
+    std::filesystem::rename(folder / newest, folder / "run/resume.next.safetensors");
+    EXPECT_FALSE(run(folder, 0).complete);
+    EXPECT_EQ(step_of(folder / newest), "0/4");
+    std::filesystem::remove(folder / newest);
+    std::filesystem::remove(folder / "run/resume.next.safetensors");
+    EXPECT_TRUE(run(folder, -1).complete);
+    expect_undisturbed(folder);
+}
+
+TEST_P(ResumeTest, SaysWhatToDoWhenBothAreBroken) {
+    const TemporaryFolder folder;
+    run(folder, 2);
+    run(folder, 2);
+    truncate(folder / newest);
+    truncate(folder / previous);
+    const auto [code, message] = error_of([&] { run(folder, -1); });
+    EXPECT_EQ(code, ExitCode::data);
+    EXPECT_NE(message.find("output.overwrite"), std::string::npos) << message;
+    EXPECT_TRUE(run(folder, -1, {{}, "this run", true}).complete);
+    expect_undisturbed(folder);
+}
+
+TEST_P(ResumeTest, RefusesAnotherRunUnlessToldToOverwrite) {
+    const TemporaryFolder folder;
+    EXPECT_TRUE(run(folder, -1, {{}, "another run", false}).complete);
+    std::ofstream(folder / "run/notes.txt") << "the user's";
+    const std::string before = bytes_of(folder / newest);
+    const auto [code, message] = error_of([&] { run(folder, -1); });
+    EXPECT_EQ(code, ExitCode::data);
+    EXPECT_NE(message.find("output.overwrite"), std::string::npos) << message;
+    EXPECT_EQ(bytes_of(folder / newest), before);
+    EXPECT_FALSE(run(folder, 2, {{}, "this run", true}).complete);
+    EXPECT_FALSE(std::filesystem::exists(folder / "run/epoch-003.safetensors"));
+    EXPECT_FALSE(std::filesystem::exists(folder / "run/final.safetensors"));
+    EXPECT_EQ(bytes_of(folder / "run/notes.txt"), "the user's");
+    EXPECT_TRUE(run(folder, -1, {{}, "this run", true}).complete);
+    expect_undisturbed(folder);
+}
+
+TEST_P(ResumeTest, KeepsCheckpointsThatItDidNotWrite) {
+    const TemporaryFolder folder;
+    run(folder, -1);
+    std::filesystem::remove(folder / newest);
+    std::filesystem::remove(folder / previous);
+    EXPECT_EQ(error_of([&] { run(folder, -1); }).first, ExitCode::data);
+    expect_undisturbed(folder);
+}
+
+TEST_P(ResumeTest, RecognisesAFinishedRun) {
+    const TemporaryFolder folder;
+    run(folder, -1);
+    const auto written = std::filesystem::last_write_time(folder / newest);
+    const Outcome again = run(folder, -1);
+    EXPECT_TRUE(again.complete);
+    EXPECT_EQ(again.epochs_done, 3);
+    EXPECT_EQ(std::filesystem::last_write_time(folder / newest), written);
+    std::filesystem::remove(again.final_weights);
+    EXPECT_TRUE(run(folder, -1).complete);
+    expect_undisturbed(folder);
+}
+
+// A file size limit stands in for the full disk: write() fails in the middle of the file.
+TEST_P(ResumeTest, KeepsTheLastFileWhenTheDiskIsFull) {
+    const TemporaryFolder folder;
+    run(folder, 2);
+    const std::string before = bytes_of(folder / newest);
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit old{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+    const rlimit small{before.size() / 2, old.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const auto [code, message] = error_of([&] { run(folder, 1); });
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
+    EXPECT_EQ(code, ExitCode::io) << message;
+    EXPECT_EQ(bytes_of(folder / newest), before);
+    EXPECT_FALSE(std::filesystem::exists(folder / "run/resume.next.safetensors"));
+    EXPECT_TRUE(run(folder, -1).complete);
+    expect_undisturbed(folder);
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, ResumeTest, ::testing::Values("mlp", "resnet20"), [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace orograph::train
