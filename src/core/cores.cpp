@@ -1,12 +1,12 @@
 #include "orograph/core/cores.hpp"
 
-#include <algorithm>
-#include <memory>
-#include <thread>
-
 #include <malloc.h>
 #include <sched.h>
 #include <sys/utsname.h>
+
+#include <algorithm>
+#include <memory>
+#include <thread>
 
 namespace orograph {
 namespace {

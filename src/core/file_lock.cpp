@@ -1,14 +1,15 @@
 #include "descriptor.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
+
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <optional>
 #include <string>
 #include <utility>
-
-#include <sys/file.h>
-#include <sys/stat.h>
 
 namespace orograph {
 namespace {

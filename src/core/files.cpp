@@ -1,14 +1,15 @@
 #include "orograph/core/files.hpp"
 
 #include "descriptor.hpp"
+
 #include "orograph/core/error.hpp"
+
+#include <sys/stat.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <limits>
 #include <memory>
-
-#include <sys/stat.h>
-#include <zlib.h>
 
 namespace orograph {
 namespace {
@@ -27,7 +28,8 @@ fs::path folder_of(const fs::path& path) {
 // Size of the open regular file. Error(no_input) for folders, devices and pipes.
 std::uint64_t regular_size(const Descriptor& file, const fs::path& path, std::string_view what) {
     struct stat status {};
-    OROGRAPH_VALIDATE(::fstat(file.get(), &status) == 0, ExitCode::no_input, "cannot look at the ", what, " file ", path, ": ", errno_text());
+    OROGRAPH_VALIDATE(::fstat(file.get(), &status) == 0, ExitCode::no_input, "cannot look at the ", what, " file ", path, ": ",
+                      errno_text());
     OROGRAPH_VALIDATE(!S_ISDIR(status.st_mode), ExitCode::no_input, "the ", what, " file ", path, " is a folder; name a file in it");
     OROGRAPH_VALIDATE(S_ISREG(status.st_mode), ExitCode::no_input, "the ", what, " file ", path, " is not a regular file");
     return static_cast<std::uint64_t>(status.st_size);

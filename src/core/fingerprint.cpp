@@ -1,9 +1,9 @@
 #include "orograph/core/fingerprint.hpp"
 
-#include <new>
-
 #include <xxhash.h>
 #include <zlib.h>
+
+#include <new>
 
 namespace orograph {
 

@@ -2,14 +2,14 @@
 
 #include "orograph/core/error.hpp"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <sstream>
 #include <utility>
-
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 namespace orograph {
 namespace {

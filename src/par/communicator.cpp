@@ -1,5 +1,6 @@
 #include "comm_impl.hpp"
 #include "counts.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/par/mpi_access.hpp"
 

@@ -1,4 +1,5 @@
 #include "counts.hpp"
+
 #include "orograph/par/communicator.hpp"
 #include "orograph/par/mpi_access.hpp"
 

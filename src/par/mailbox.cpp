@@ -1,6 +1,7 @@
 #include "orograph/par/mailbox.hpp"
 
 #include "counts.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/par/mpi_access.hpp"
 

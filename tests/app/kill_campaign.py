@@ -26,7 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from program import ENVIRONMENT, mlp_weights, surface_config, write_config  # noqa: E402
 
-DEADLINE_S = 120  # for anything that should take seconds: beyond it the job hangs
+DEADLINE_S = 300  # for anything that should take seconds: beyond it the job hangs
 VICTIMS = ("one rank", "all ranks", "mpirun")
 
 
@@ -67,7 +67,7 @@ class Job:
     """One run of the program under mpirun, in a session of its own."""
 
     def __init__(self, program: str, config: Path, output: Path, ranks: int, scratch: Path):
-        settings = {"output.file": output, "run.progress": "lines", "run.progress_s": 0.05}
+        settings = {"output.file": output, "run.progress": "lines", "run.progress_s": 0.1}
         line = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", program, "surface", str(config)]
         line += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         environment = dict(ENVIRONMENT, OMP_NUM_THREADS="1", TMPDIR=str(scratch), OMPI_MCA_btl_vader_backing_directory=str(scratch))
@@ -279,7 +279,7 @@ def wait_for(condition, job: Job):
 
 def default_config(folder: Path) -> Path:
     mlp_weights(folder / "mlp.safetensors")
-    config = surface_config(folder, data={"limit": 1500}, grid={"x": [-1, 1, 40], "y": [-1, 1, 25]})
+    config = surface_config(folder, data={"limit": 200}, grid={"x": [-1, 1, 40], "y": [-1, 1, 25]})
     return write_config(folder / "campaign.yaml", config)
 
 

@@ -3,6 +3,7 @@
 usage: wrong_inputs.py PROGRAM
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def cases(folder: Path):
     yield Case("weights of another width", 65, ["wide.safetensors", "fc1.weight", "300"], made(model={"weights": str(folder / "wide.safetensors")}))
     yield Case("truncated weights", 65, ["short.safetensors"], made(model={"weights": str(folder / "short.safetensors")}))
     yield Case("missing weights", 66, ["nowhere.safetensors"], made(model={"weights": str(folder / "nowhere.safetensors")}))
-    yield Case("missing data", 66, ["nowhere", "images"], made(data={"folder": str(folder / "nowhere")}))
+    yield Case("missing data", 66, ["nowhere", "data.folder"], made(data={"folder": str(folder / "nowhere")}))
     yield Case("truncated data", 65, ["train-images"], made(data={"folder": str(truncated_data(folder))}))
     lone_y = made()
     del lone_y["grid"]["x"]
@@ -66,7 +67,7 @@ def cases(folder: Path):
     full = folder / "full"
     full.mkdir()
     yield Case("full disk", 74, ["full", "space"], made(output={"file": str(full / "surface.h5")}), prefix=f"mount -t tmpfs -o size=64k tmpfs {full}")
-    yield Case("no GPU where one is asked for", 69, ["cuda", "GPU"], made(run={"device": "cuda"}))
+    yield Case("no GPU where one is asked for", 69, ["CUDA device", "run.device"], made(run={"device": "cuda"}))
     yield Case("bad --set", 64, ["--set", "nonsense"], made(), ["--set", "nonsense"])
     yield Case("unknown key in --set", 64, ["--set", "grid.z"], made(), ["--set", "grid.z=[0, 1, 2]"])
     yield Case("bad value in --set", 64, ["--set", "run.threads", "many"], made(), ["--set", "run.threads=many"])
@@ -76,7 +77,7 @@ def cases(folder: Path):
 
 def our_lines(result) -> list:
     """The error lines of our logger, without mpirun's own words."""
-    return [line for line in result.stderr.splitlines() if "error" in line.lower() and "orograph" in line]
+    return [line for line in result.stderr.splitlines() if re.match(r"\d{4}-\d\d-\d\d \S+ error ", line)]
 
 
 def check(case: Case, config: Path, ranks: int, folder: Path) -> list:

@@ -2,13 +2,13 @@
 
 #include "fresh_folder.hpp"
 
-#include <string>
-#include <thread>
-#include <vector>
-
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace orograph {
 namespace {

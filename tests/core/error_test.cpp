@@ -1,6 +1,7 @@
 #include "orograph/core/error.hpp"
 
 #include "fresh_folder.hpp"
+
 #include "orograph/core/version.hpp"
 
 #include <string>

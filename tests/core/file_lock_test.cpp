@@ -1,12 +1,12 @@
-#include "orograph/core/files.hpp"
-
 #include "fresh_folder.hpp"
 
-#include <csignal>
-#include <vector>
+#include "orograph/core/files.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <vector>
 
 namespace orograph {
 namespace {

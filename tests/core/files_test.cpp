@@ -2,13 +2,13 @@
 
 #include "fresh_folder.hpp"
 
-#include <array>
-#include <csignal>
-#include <cstring>
-
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <zlib.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
 
 namespace orograph {
 namespace {
@@ -24,7 +24,7 @@ std::string text_of(const std::vector<std::byte>& bytes) {
 }
 
 // Python's gzip.compress(b'orograph ' * 5, mtime=0): 45 bytes.
-constexpr std::array<unsigned char, 32> orographs_gz{0x1f, 0x8b, 0x8,  0x0,  0x0,  0x0,  0x0,  0x0,  0x2,  0x3, 0xcb,
+constexpr std::array<unsigned char, 32> orographs_gz{0x1f, 0x8b, 0x8,  0x0,  0x0,  0x0,  0x0,  0x0,  0x2,  0x3,  0xcb,
                                                      0x2f, 0xca, 0x4f, 0x2f, 0x4a, 0x2c, 0xc8, 0x50, 0xc8, 0x27, 0x82,
                                                      0x1,  0x0,  0x44, 0xe0, 0x2b, 0xc4, 0x2d, 0x0,  0x0,  0x0};
 constexpr std::string_view orographs = "orograph orograph orograph orograph orograph ";
@@ -162,7 +162,8 @@ TEST(WriteFile, RefusesPlacesThatCannotHoldIt) {
     put(folder / "file", "text");
     fs::create_directory(folder / "folder");
     int compared = 0;
-    for (const fs::path& path : {folder / "file" / "below", folder / "folder", fs::path("/proc/orograph.h5"), folder / std::string(300, 'x')}) {
+    for (const fs::path& path :
+         {folder / "file" / "below", folder / "folder", fs::path("/proc/orograph.h5"), folder / std::string(300, 'x')}) {
         const auto message = error_message(ExitCode::cannot_create, [&] { write_file_atomically(path, std::string_view("new")); });
         EXPECT_NE(message.find("cannot create"), std::string::npos) << message;
         ++compared;

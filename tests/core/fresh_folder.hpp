@@ -3,14 +3,13 @@
 #include "orograph/core/error.hpp"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <string>
-
-#include <stdlib.h>
 
 namespace orograph::testing_support {
 

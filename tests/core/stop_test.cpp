@@ -1,13 +1,12 @@
 #include "orograph/core/stop.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
-
-#include <unistd.h>
 
 namespace orograph {
 namespace {

@@ -148,7 +148,9 @@ TEST(Reductions, LargestSmallestSum) {
 
 TEST(AllGather, KeepsRanksAndSizesApart) {
     for (const auto& comm : communicators()) {
-        const auto text_of = [](int rank) { return rank == 1 ? std::string() : std::string(rank * 50000 + 1, static_cast<char>('a' + rank)); };
+        const auto text_of = [](int rank) {
+            return rank == 1 ? std::string() : std::string(rank * 50000 + 1, static_cast<char>('a' + rank));
+        };
         const auto texts = all_gather(comm, text_of(comm.rank()));
         ASSERT_EQ(static_cast<int>(texts.size()), comm.size());
         for (int rank = 0; rank < comm.size(); ++rank) EXPECT_EQ(texts[rank], text_of(rank));
@@ -180,9 +182,8 @@ TEST(Agree, OneRanksErrorIsEverybodys) {
     for (const auto& comm : communicators()) {
         for (int failing = 0; failing < comm.size(); ++failing) {
             const auto message = cat("no file on rank ", failing, std::string(failing * 100, '.'));
-            const auto error = thrown_by([&] {
-                agree(comm, [&] { OROGRAPH_VALIDATE(comm.rank() != failing, ExitCode::no_input, message); });
-            });
+            const auto error =
+                thrown_by([&] { agree(comm, [&] { OROGRAPH_VALIDATE(comm.rank() != failing, ExitCode::no_input, message); }); });
             ASSERT_TRUE(error);
             EXPECT_EQ(error->code(), ExitCode::no_input);
             EXPECT_EQ(error->what(), message);

@@ -1,6 +1,9 @@
 #include "orograph/par/mailbox.hpp"
 
+#include "orograph/core/text.hpp"
+
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -11,8 +14,6 @@
 #include <system_error>
 #include <thread>
 #include <vector>
-
-#include <unistd.h>
 
 namespace orograph::par {
 namespace {

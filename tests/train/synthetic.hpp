@@ -3,11 +3,14 @@
 #include "orograph/core/random.hpp"
 #include "orograph/data/dataset.hpp"
 
+#include <ftw.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 
 namespace orograph::testing {
@@ -40,12 +43,15 @@ public:
         if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
         path_ = name;
     }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+    ~TemporaryFolder() { nftw(path_.c_str(), remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
     std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
 private:
+    // std::filesystem::remove_all is taken from libtorch.so, which holds a broken one.
+    static int remove_entry(const char* path, const struct stat*, int, FTW*) { return std::remove(path); }
+
     std::filesystem::path path_;
 };
 

@@ -1,0 +1,125 @@
+#include "synthetic_surface.hpp"
+
+#include "orograph/core/error.hpp"
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <set>
+
+#include <sys/wait.h>
+
+// Processes that write a surface file are killed at random instants, while they create it too. SURFACE_WRITER is the program of
+// surface_writer.cpp, MPIEXEC the launcher.
+namespace orograph::survey {
+namespace {
+
+constexpr int nx = 24, ny = 20;
+constexpr std::int64_t points = nx * ny;
+
+class SurfaceKillTest : public synthetic::FolderTest {
+protected:
+    // The exit status as a shell gives it: 137 after SIGKILL.
+    int run(const std::filesystem::path& file, const std::string& options, const std::string& launcher = "") const {
+        const auto command = cat(launcher, " ", SURFACE_WRITER, " ", file.string(), " ", nx, " ", ny, " ", options, " >/dev/null 2>", (folder / "stderr").string());
+        const int status = std::system(command.c_str());
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+
+    // Points that any rank of any run said were written.
+    static std::set<std::int64_t> acknowledged(const std::filesystem::path& file, int ranks) {
+        std::set<std::int64_t> all;
+        for (int rank = 0; rank < ranks; ++rank) {
+            std::ifstream in(file.string() + ".ack." + std::to_string(rank), std::ios::binary);
+            for (std::int64_t point = 0; in.read(reinterpret_cast<char*>(&point), sizeof(point));) all.insert(point);
+        }
+        return all;
+    }
+
+    // What must hold after every kill. Returns the number of points that are done.
+    static std::int64_t expect_nothing_lost(const std::filesystem::path& file, int ranks) {
+        const auto acks = acknowledged(file, ranks);
+        if (!std::filesystem::exists(file)) {
+            EXPECT_TRUE(acks.empty());
+            return 0;
+        }
+        const auto surface = read_surface(file);
+        EXPECT_TRUE(surface.damaged.empty());
+        for (const auto point : acks) EXPECT_EQ(surface.statuses[point], synthetic::status_of(point)) << "point " << point << " was lost";
+        for (std::int64_t point = 0; point < points; ++point) {
+            if (surface.statuses[point] == PointStatus::pending) continue;
+            for (int field = 0; field < synthetic::field_count; ++field) {
+                const double expected = synthetic::value_of(point, field);
+                EXPECT_EQ(std::memcmp(&surface.values[field][point], &expected, sizeof(expected)), 0) << "point " << point;
+            }
+        }
+        return points - surface.count(PointStatus::pending);
+    }
+
+    void expect_complete(const std::filesystem::path& file, int ranks) const {
+        EXPECT_EQ(expect_nothing_lost(file, ranks), points);
+        EXPECT_EQ(acknowledged(file, ranks).size(), static_cast<std::size_t>(points));
+        const auto undisturbed = folder / "undisturbed.h5";
+        ASSERT_EQ(run(undisturbed, ""), 0);
+        const auto bytes = [](const std::filesystem::path& path) {
+            std::ifstream in(path, std::ios::binary);
+            return std::string(std::istreambuf_iterator<char>(in), {});
+        };
+        EXPECT_TRUE(bytes(file) == bytes(undisturbed));
+        EXPECT_FALSE(std::filesystem::exists(folder / ("." + file.filename().string() + ".creating")));
+    }
+};
+
+TEST_F(SurfaceKillTest, OneProcessKilledAtAnyInstantLosesNoAcknowledgedPoint) {
+    const auto file = folder / "a.h5";
+    std::mt19937 random(3);
+    int killed_half_way = 0;
+    for (int trial = 0; trial < 10; ++trial) {
+        const auto status = run(file, cat("--pause-us 50 --kill-rank 0 --kill-after ", random() % 60, " --kill-delay-us ", random() % 1000));
+        if (status == 0) continue;
+        ASSERT_EQ(status, 137);
+        const auto done = expect_nothing_lost(file, 1);
+        killed_half_way += done > 0 && done < points;
+    }
+    EXPECT_GE(killed_half_way, 5);
+    ASSERT_EQ(run(file, ""), 0);
+    expect_complete(file, 1);
+}
+
+TEST_F(SurfaceKillTest, AKillDuringCreationLeavesNoHalfFile) {
+    std::mt19937 random(4);
+    int absent = 0, killed = 0;
+    const auto file = folder / "b.h5";
+    for (int trial = 0; trial < 12; ++trial) {
+        std::filesystem::remove(file);
+        std::filesystem::remove(file.string() + ".ack.0");
+        killed += run(file, cat("--kill-rank 0 --kill-after -1 --kill-delay-us ", random() % 12000)) == 137;
+        absent += !std::filesystem::exists(file);
+        expect_nothing_lost(file, 1);
+    }
+    EXPECT_GE(killed, 3);
+    EXPECT_GE(absent, 1);
+    ASSERT_EQ(run(file, ""), 0);
+    expect_complete(file, 1);
+}
+
+TEST_F(SurfaceKillTest, OneOfTwoRanksKilledLosesNoAcknowledgedPoint) {
+    const auto file = folder / "c.h5";
+    const std::string launcher = cat(MPIEXEC, " -n 2 --oversubscribe --bind-to none");
+    std::mt19937 random(5);
+    int killed_half_way = 0;
+    for (int trial = 0; trial < 4; ++trial) {
+        const auto status = run(file, cat("--mpi --pause-us 50 --kill-rank ", trial % 2, " --kill-after ", 5 + random() % 40, " --kill-delay-us ", random() % 500),
+                                launcher);
+        if (status == 0) continue;
+        const auto done = expect_nothing_lost(file, 2);
+        killed_half_way += done > 0 && done < points;
+    }
+    EXPECT_GE(killed_half_way, 2);
+    ASSERT_EQ(run(file, "--mpi", launcher), 0);
+    expect_complete(file, 2);
+}
+
+}  // namespace
+}  // namespace orograph::survey
