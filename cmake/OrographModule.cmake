@@ -17,8 +17,14 @@ function(orograph_settings target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/include)
   target_compile_definitions(${target} PUBLIC OROGRAPH_CONTRACTS=$<BOOL:${OROGRAPH_CONTRACTS}> OROGRAPH_CUDA=$<BOOL:${OROGRAPH_CUDA}>)
   # No contraction: a product and a sum are rounded once each, on every machine.
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-missing-field-initializers -Wno-stringop-overflow -ffp-contract=off>
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-missing-field-initializers -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -ffp-contract=off>
                                            $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)
+    # Before libtorch in the order of symbols: it exports an older std::filesystem, whose remove_all() crashes, and parts of another oneDNN,
+    # with which libdnnl's primitives fail to execute.
+    target_link_options(${target} BEFORE PRIVATE LINKER:--push-state,--no-as-needed,-lstdc++,${ONEDNN_LIBRARY},--pop-state)
+  endif()
 endfunction()
 
 # Torch's headers, parsed once: orograph_torch_pch owns the precompiled header that every torch source reuses.

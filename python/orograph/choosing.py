@@ -29,7 +29,8 @@ class ScaleRequest:
 def choose_scale(arrays: list[np.ndarray], request: ScaleRequest, may_log: bool = True) -> Scale:
     """One scale for all arrays. may_log: False for a field, such as accuracy, that reads best on a linear scale by default.
 
-    Log where the largest finite value is more than LOG_FROM_RATIO times the smallest positive one. Outliers are clipped so that they leave the bowl its colours: see default_high.
+    Log where the largest finite value is more than LOG_FROM_RATIO times the smallest positive one. Outliers are clipped so that they leave
+    the bowl its colours: see default_high.
     OrographError: nothing finite, nothing positive for a log scale, an empty range.
     """
     values = finite(arrays)
@@ -70,7 +71,8 @@ def chosen_high(shown: np.ndarray, low: float, log: bool, request: ScaleRequest,
 def default_high(shown: np.ndarray, low: float, log: bool) -> float:
     """The largest value, unless the top twentieth of the points lies more than OUTLIER_RATIO above the rest: then where it begins.
 
-    A log scale also ends LOG_DECADES above the smallest value, but not below LOG_CLIP_LEAST nats, some forty times the cross-entropy of guessing among ten classes.
+    A log scale also ends LOG_DECADES above the smallest value, but not below LOG_CLIP_LEAST nats, some forty times the cross-entropy of
+    guessing among ten classes.
     """
     largest, most = float(shown.max()), float(np.percentile(shown, 95))
     high = most if 0 < OUTLIER_RATIO * most < largest else largest

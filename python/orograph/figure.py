@@ -27,11 +27,16 @@ CAPTION_LETTERS_PER_INCH = 15
 
 
 def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str, request: ScaleRequest, title: str | None = None) -> Figure:
-    """Planes side by side, all on one scale. kind: contour, filled or surface. Not thread-safe: matplotlib's settings are changed meanwhile."""
+    """Planes side by side, all on one scale.
+
+    kind: contour, filled or surface. Not thread-safe: matplotlib's settings are changed meanwhile.
+    """
     scale = choose_scale([surface[field].values for surface in surfaces], request, not is_accuracy(surfaces[0], field))
     titles = panel_titles(surfaces, paths)
     with matplotlib.rc_context(SETTINGS):
-        figure, panels = make_panels(len(surfaces), panel_height(kind, surfaces), "compressed", projection="3d" if kind == "surface" else None)
+        figure, panels = make_panels(
+            len(surfaces), panel_height(kind, surfaces), "compressed", projection="3d" if kind == "surface" else None
+        )
         for panel, surface, name in zip(panels, surfaces, titles, strict=True):
             mappable = PLANE_PAINTERS[kind](panel, surface, field, scale)
             panel.set_title(name, y=0.95 if kind == "surface" else None)
@@ -40,7 +45,10 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
                 panel.label_outer()
         add_colour_bar(figure, panels, mappable, scale, field_label(surfaces[0], field), 0.65 if kind == "surface" else 1.0)
         blank = "left out" if kind == "surface" else "hatched"
-        notes = [directions_label(surfaces) if kind == "surface" else "", caption(surfaces, titles, [field], blank, "at the end of the scale")]
+        notes = [
+            directions_label(surfaces) if kind == "surface" else "",
+            caption(surfaces, titles, [field], blank, "at the end of the scale"),
+        ]
         finish(figure, surfaces, title, "\n".join(filter(None, notes)))
     return figure
 

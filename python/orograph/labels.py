@@ -18,13 +18,13 @@ NUMBERS = {"x": 1, "y": 2}
 
 
 def axis_label(surface: xr.Dataset, axis: str) -> str:
-    """"x (direction 1: random, filter-normalised)", as far as the file says it."""
+    """Such as: x (direction 1: random, filter-normalised), as far as the file says it."""
     words = direction_words(surface.attrs, axis)
     return f"{axis} (direction {NUMBERS[axis]}{': ' + words if words else ''})"
 
 
 def directions_label(surfaces: list[xr.Dataset]) -> str:
-    """"direction 1: random, filter-normalised; direction 2: ..." where all surfaces have the same and say it; for pictures with little room at the axes."""
+    """What axis_label says of both directions, for pictures with little room at the axes; empty where surfaces differ or do not say it."""
     words = {tuple(direction_words(surface.attrs, axis) for axis in NUMBERS) for surface in surfaces}
     first = words.pop()
     return f"direction 1: {first[0]}; direction 2: {first[1]}" if not words and all(first) else ""
@@ -43,7 +43,7 @@ def direction_words(attrs: dict, axis: str) -> str:
 
 
 def field_label(surface: xr.Dataset, field: str) -> str:
-    """"cross-entropy on test (nat)"; a field without a long name goes by its own."""
+    """Such as: cross-entropy on test (nat). A field without a long name goes by its own."""
     attrs = surface[field].attrs
     units = {"percent": "%", "1": ""}.get(attrs.get("units", ""), attrs.get("units", ""))
     return f"{attrs.get('long_name', field)}{f' ({units})' if units else ''}"

@@ -21,8 +21,8 @@ NOT_COMPUTED = -1.0
 def read_li(file: h5py.File) -> xr.Dataset:
     """Their datasets as [i, j] = f(x_i, y_j), their -1 as NaN.
 
-    Their program numbers the points of the plane with x fastest, point j * nx + i at (x_i, y_j), and stores them in that order whatever shape the dataset has: [j, i] on a square grid, scrambled on another one
-    (numerics.md section 2). Reading them in that order undoes both.
+    Their program numbers the points of the plane with x fastest, point j * nx + i at (x_i, y_j), and stores them in that order whatever
+    shape the dataset has: [j, i] on a square grid, scrambled on another one. Reading them in that order undoes both.
     """
     dims = ("x", "y") if is_dataset(file, "ycoordinates") else ("x",)
     axes = {dim: read_numbers(file, f"{dim}coordinates", np.float64) for dim in dims}
@@ -43,7 +43,9 @@ def in_our_order(file: h5py.File, name: str, sizes: list[int]) -> np.ndarray:
     """One field, shape [nx, ny] or [nx]."""
     values = read_numbers(file, name, np.float64)
     if values.size != np.prod(sizes):
-        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} has {values.size} values, the axes give {np.prod(sizes)} points")
+        raise OrographError(
+            ExitCode.DATA, f"{file.filename}: dataset {name} has {values.size} values, the axes give {np.prod(sizes)} points"
+        )
     return values.reshape(sizes[::-1]).T
 
 

@@ -1,4 +1,4 @@
-"""Loss and accuracy along a line, in the manner of Li et al. 2018, figure 2: loss on the left axis, accuracy on the right, train solid, test dashed."""
+"""Loss and accuracy along a line: loss on the left axis, accuracy on the right, train solid, test dashed (Li et al. 2018, figure 2)."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,9 @@ def draw_line(axes: Axes, surface: xr.Dataset, fields: list[str], scale: Scale |
     axes.axvline(0, color="0.75", linewidth=0.7, zorder=0)
     for start, end in gaps(surface, fields):
         hatch_between(axes, start, end)
-    axes.legend(handles=curves, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(curves), frameon=False, handlelength=2, columnspacing=1.2)
+    axes.legend(
+        handles=curves, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(curves), frameon=False, handlelength=2, columnspacing=1.2
+    )
     return LinePanel(left, right)
 
 
@@ -47,13 +49,17 @@ def draw_curve(axes: Axes, surface: xr.Dataset, field: str, colour: str) -> Line
     values = surface[field].values
     split = field.partition("_")[0]
     label = field.replace("_", " ").replace(" acc", " accuracy")
-    (curve,) = axes.plot(surface.x.values, np.where(np.isfinite(values), values, np.nan), SPLIT_STYLES.get(split, "-"), color=colour, label=label)
+    (curve,) = axes.plot(
+        surface.x.values, np.where(np.isfinite(values), values, np.nan), SPLIT_STYLES.get(split, "-"), color=colour, label=label
+    )
     known = np.pad(np.isfinite(values), 1)
     alone = known[1:-1] & ~known[:-2] & ~known[2:]
     axes.plot(surface.x.values[alone], values[alone], ".", color=colour)
     for sign, marker, edge in ((np.inf, "^", 0.98), (-np.inf, "v", 0.02)):
         gone = surface.x.values[values == sign]
-        (marks,) = axes.plot(gone, np.full(gone.size, edge), marker, color=colour, markersize=4, transform=axes.get_xaxis_transform(), clip_on=False)
+        (marks,) = axes.plot(
+            gone, np.full(gone.size, edge), marker, color=colour, markersize=4, transform=axes.get_xaxis_transform(), clip_on=False
+        )
         marks.set_in_layout(False)
     return curve
 
@@ -67,7 +73,11 @@ def set_loss_axis(axes: Axes, surface: xr.Dataset, losses: list[str], scale: Sca
         axes.set_ylim(10 ** (low - air), 10 ** (high + air))
     else:
         axes.set_ylim(low - air, high + air)
-    name = field_label(surface, losses[0]) if len(losses) == 1 else field_label(surface, losses[0]).replace(" on train", "").replace(" on test", "")
+    name = (
+        field_label(surface, losses[0])
+        if len(losses) == 1
+        else field_label(surface, losses[0]).replace(" on train", "").replace(" on test", "")
+    )
     colour_axis(axes, "\n".join(filter(None, [name, scale.clip_note()])), LOSS_COLOUR)
 
 

@@ -28,19 +28,31 @@ class Parser(argparse.ArgumentParser):
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """OrographError(USAGE) for anything that is wrong with the words themselves."""
     parser = Parser(
-        prog="orograph-plot", description="Draws surface files of Orograph.", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="orograph-plot",
+        description="Draws surface files of Orograph.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="surface files; several are drawn side by side on one scale")
     parser.add_argument("--kind", choices=KINDS, help="what to draw (default: filled for a plane, line for a line)")
     parser.add_argument("--field", help="which dataset (default: train_loss; a line shows all losses and accuracies)")
     parser.add_argument("--out", type=Path, help="a picture's name, or a folder (default: the folder of the first FILE)")
-    parser.add_argument("--format", type=formats, default=[], help="png, pdf, svg, or several with commas (default: the ending of --out, else png)")
+    parser.add_argument(
+        "--format", type=formats, default=[], help="png, pdf, svg, or several with commas (default: the ending of --out, else png)"
+    )
     parser.add_argument("--vmin", type=float, help="lower end of the scale")
     parser.add_argument("--vmax", type=float, help="upper end of the scale")
     parser.add_argument("--levels", type=levels, help="number of contour lines (default: round values)")
-    parser.add_argument("--log", action=argparse.BooleanOptionalAction, default=None, help="log scale or not (default: log for a wide range); --linear is --no-log")
+    parser.add_argument(
+        "--log",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="log scale or not (default: log for a wide range); --linear is --no-log",
+    )
     parser.add_argument("--linear", dest="log", action="store_false", default=None, help=argparse.SUPPRESS)
-    parser.add_argument("--clip", type=clip, help="upper end of the scale as a percentile (95%%), a value, or none (default: outliers are clipped)")
+    parser.add_argument(
+        "--clip", type=clip, help="upper end of the scale as a percentile (95%%), a value, or none (default: outliers are clipped)"
+    )
     parser.add_argument("--dpi", type=dpi, default=200, help="resolution of png (default: 200)")
     parser.add_argument("--title", help="above the figure")
     return parser.parse_args(sys.argv[1:] if arguments is None else arguments)
@@ -90,7 +102,10 @@ def picture_paths(options: argparse.Namespace, kind: str, field: str, only_kind:
         base = out.with_suffix("") if only_kind else out.with_name(f"{out.stem}-{kind}")
     else:
         if out is not None and out.suffix and not out.is_dir():
-            raise OrographError(ExitCode.USAGE, f"--out {out}: a picture's ending is {', '.join(FORMATS)}; an existing folder, or a name without ending, is a folder")
+            raise OrographError(
+                ExitCode.USAGE,
+                f"--out {out}: a picture's ending is {', '.join(FORMATS)}; an existing folder, or a name without ending, is a folder",
+            )
         wanted = options.format or ["png"]
         stems = "-".join(file.stem for file in options.files)
         base = (out if out is not None else options.files[0].parent) / f"{stems}-{field}{'' if kind == field else '-' + kind}"

@@ -44,7 +44,9 @@ def check_alike(surfaces: list[xr.Dataset], files: list) -> bool:
     """Whether they are planes; all of them or none."""
     planes = ["y" in surface.dims for surface in surfaces]
     if len(set(planes)) > 1:
-        raise OrographError(ExitCode.USAGE, f"{files[planes.index(True)]} is a plane and {files[planes.index(False)]} a line; draw them one at a time")
+        raise OrographError(
+            ExitCode.USAGE, f"{files[planes.index(True)]} is a plane and {files[planes.index(False)]} a line; draw them one at a time"
+        )
     return planes[0]
 
 
@@ -76,11 +78,16 @@ def check_drawable(surface: xr.Dataset, file, fields: list[str], plane: bool) ->
     count = count_points(surface, fields[0])
     least = 2 if plane else 1
     if min(surface.sizes[dim] for dim in surface[fields[0]].dims) < least:
-        raise OrographError(ExitCode.DATA, f"{file} has {' x '.join(str(size) for size in surface[fields[0]].shape)} points; a picture needs at least {least} an axis")
+        raise OrographError(
+            ExitCode.DATA,
+            f"{file} has {' x '.join(str(size) for size in surface[fields[0]].shape)} points; a picture needs at least {least} an axis",
+        )
     if count.pending + count.failed == count.total:
         raise OrographError(ExitCode.DATA, f"{file}: none of its {count.total} points is computed yet; start its job, or wait for it")
     if all(int(surface[field].notnull().sum()) == 0 for field in fields):
-        raise OrographError(ExitCode.DATA, f"{file}: {', '.join(fields)} is not a number (NaN) at every computed point; nothing can be drawn")
+        raise OrographError(
+            ExitCode.DATA, f"{file}: {', '.join(fields)} is not a number (NaN) at every computed point; nothing can be drawn"
+        )
     if count.incomplete():
         print(f"orograph-plot: warning: {file}: {count.incomplete()}", file=sys.stderr)
 

@@ -18,8 +18,9 @@ MEANINGS = "pending done non_finite failed"
 def open_surface(path, li: bool | None = None) -> xr.Dataset:
     """Reads a surface file whole and closes it; a job may be writing it meanwhile.
 
-    Dimensions x, y (a line: x) with the coordinates of the grid; one float64 variable a field with `long_name` and `units`, NaN where a point is pending or failed; `status` (0 pending, 1 done, 2 done with a non-finite
-    value, 3 failed). Attributes: `title`, and `provenance_*`, `fingerprint_*`, `direction_x_*`, `direction_y_*` from the groups of these names.
+    Dimensions x, y (a line: x) with the coordinates of the grid; one float64 variable a field with `long_name` and `units`, NaN where a
+    point is pending or failed; `status` (0 pending, 1 done, 2 done with a non-finite value, 3 failed). Attributes: `title`, and
+    `provenance_*`, `fingerprint_*`, `direction_x_*`, `direction_y_*` from the groups of these names.
     li: True for a file of Li et al.'s program, False to refuse one; by default it is recognised.
     OrographError: the file is missing, not HDF5, cut short, or of another kind.
     """

@@ -1,6 +1,7 @@
 """The scale of a picture: which values it shows, linear or logarithmic, clipped where, and its contour levels.
 
-Pictures are drawn in display units, the logarithm to base 10 of a value on a log scale and the value itself on a linear one, so that contours are interpolated along the scale that is shown.
+Pictures are drawn in display units, the logarithm to base 10 of a value on a log scale and the value itself on a linear one, so that
+contours are interpolated along the scale that is shown.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,9 @@ class Scale:
 
     def extend(self) -> str:
         """matplotlib's word for the ends at which values lie beyond the scale."""
-        return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[self.clips_low, self.clips_high]
+        return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
+            self.clips_low, self.clips_high
+        ]
 
     def note(self) -> str:
         """For the label of the colour bar: empty, or how the scale differs from a plain one."""

@@ -34,7 +34,9 @@ def line_colours() -> Colormap:
 
 def hatch_behind(axes: Axes) -> None:
     """A hatched ground that shows wherever nothing is drawn over it."""
-    axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, facecolor="0.92", edgecolor="0.6", hatch="////", linewidth=0, zorder=-1))
+    axes.add_patch(
+        Rectangle((0, 0), 1, 1, transform=axes.transAxes, facecolor="0.92", edgecolor="0.6", hatch="////", linewidth=0, zorder=-1)
+    )
 
 
 def hatch_between(axes: Axes, left: float, right: float) -> None:

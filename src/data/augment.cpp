@@ -3,6 +3,8 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/random.hpp"
 
+#include <algorithm>
+
 namespace orograph::data {
 namespace {
 

@@ -8,6 +8,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 namespace orograph::evaluate {
@@ -39,7 +40,7 @@ struct PackedLayer {
 
 PackedLayer make_packed_layer(const Desc& weights, const dnnl::engine& engine) {
     const Dims dims = weights.dims();
-    const Desc plain(dims, f32, dims.size() == 4 ? Tag::abcd : Tag::ab);
+    const Desc plain(dims, f32, Tag::oihw);
     return {plain, memory(weights, engine), memory(Desc({dims[0]}, f32, Tag::x), engine), reorder_if_different(plain, weights, engine)};
 }
 
@@ -59,16 +60,19 @@ public:
         for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
             const Step& step = plan.steps[i];
             const Primitive& primitive = primitives[i];
-            reordered.push_back(primitive.reorder ? take(primitive.source.get_size()) : -1);
+            reordered.emplace_back();
+            for (const Reorder& reorder : primitive.reorders) reordered.back().push_back(take(reorder.to.get_size()));
             values.push_back(step.residual != no_value ? values[step.residual] : take(primitive.destination.get_size()));
-            if (primitive.reorder) free_.push_back(reordered.back());
+            free_.insert(free_.end(), reordered.back().begin(), reordered.back().end());
             if (step.source != plan_input && last[step.source] == i) free_.push_back(values[step.source]);
         }
+        logits = take(primitives.back().destination.get_size());
     }
 
-    std::vector<int> values;              // buffer of each step's value; that of the residual where there is one
-    std::vector<int> reordered;           // buffer of each step's reordered source; -1: none
-    std::vector<std::size_t> size_bytes;  // of each buffer
+    std::vector<int> values;                  // of each step; the residual's where there is one
+    std::vector<std::vector<int>> reordered;  // what each step's reorders write
+    int logits = -1;                          // the last value as rows
+    std::vector<std::size_t> size_bytes;      // of each buffer
 
 private:
     int take(std::size_t bytes) {
@@ -94,34 +98,38 @@ struct OnednnNetwork::State {
     Desc images;
     std::vector<Primitive> primitives;  // one a step
     std::vector<PackedLayer> layers;
+    std::optional<Reorder> to_logits;  // from the last value to rows
     std::size_t scratchpad_bytes = 0;
 
     State(const Plan& plan, std::int64_t batch) : plan(plan), layers(plan.layers.size()) {
         const SingleThreaded guard;
         choose_layout(batch);
-        for (const Step& step : plan.steps) add(step);
+        for (const Step& step : plan.steps) add(step, batch);
+        to_logits = reorder_if_different(primitives.back().destination, rows(batch, plan.classes), engine);
+        if (to_logits) need_scratchpad(to_logits->scratchpad);
     }
 
     // The one that the first step asks for; where that is neither, a reorder follows.
     void choose_layout(std::int64_t batch) {
         const Dims dims{batch, plan.input[0], plan.input[1], plan.input[2]};
         const Desc nchw(dims, f32, Tag::nchw), nhwc(dims, f32, Tag::nhwc);
-        const Primitive first = make_primitive(plan, plan.steps.front(), nchw, std::nullopt, engine);
+        const Primitive first = make_primitive(plan, plan.steps.front(), batch, nchw, std::nullopt, engine);
         layout = first.source == nhwc ? ImageLayout::nhwc : ImageLayout::nchw;
         images = layout == ImageLayout::nhwc ? nhwc : nchw;
     }
 
     Desc value(int index) const { return index == plan_input ? images : primitives[static_cast<std::size_t>(index)].destination; }
 
-    void add(const Step& step) {
+    void add(const Step& step, std::int64_t batch) {
         const std::optional<Desc> residual = step.residual != no_value ? std::optional(value(step.residual)) : std::nullopt;
-        Primitive primitive = make_primitive(plan, step, value(step.source), residual, engine);
-        primitive.reorder = reorder_if_different(value(step.source), primitive.source, engine);
+        Primitive primitive = make_primitive(plan, step, batch, value(step.source), residual, engine);
         if (step.layer >= 0) layers[step.layer] = make_packed_layer(primitive.weights, engine);
-        scratchpad_bytes = std::max(scratchpad_bytes, primitive.scratchpad.get_size());
-        if (primitive.reorder) scratchpad_bytes = std::max(scratchpad_bytes, primitive.reorder->scratchpad.get_size());
+        need_scratchpad(primitive.scratchpad);
+        for (const Reorder& reorder : primitive.reorders) need_scratchpad(reorder.scratchpad);
         primitives.push_back(std::move(primitive));
     }
+
+    void need_scratchpad(const Desc& desc) { scratchpad_bytes = std::max(scratchpad_bytes, desc.get_size()); }
 };
 
 OnednnNetwork::OnednnNetwork(const Plan& plan, std::int64_t batch) : state_(std::make_unique<State>(plan, batch)) {}
@@ -164,47 +172,55 @@ struct OnednnNetwork::Stream::State {
     };
 
     explicit State(const OnednnNetwork::State& network)
-        : stream(network.engine),
-          images(network.images, network.engine, nullptr),
-          scratchpad(make_buffer(network.scratchpad_bytes, network.engine)) {
+        : network(network), stream(network.engine), scratchpad(make_buffer(network.scratchpad_bytes, network.engine)) {
         const BufferPlan buffer_plan(network.plan, network.primitives);
         for (const std::size_t size : buffer_plan.size_bytes) buffers.push_back(make_buffer(size, network.engine));
-        std::vector<memory> values;
-        for (std::size_t i = 0; i < network.primitives.size(); ++i)
-            values.emplace_back(network.primitives[i].destination, network.engine, buffers[buffer_plan.values[i]].get_data_handle());
-        for (std::size_t i = 0; i < network.primitives.size(); ++i) add_step(network, i, values, buffer_plan.reordered[i]);
+        for (std::size_t i = 0; i < network.primitives.size(); ++i) add_step(i, buffer_plan);
+        logits = buffers[buffer_plan.values.back()];
+        if (network.to_logits) logits = add_reorder(*network.to_logits, logits, buffer_plan.logits);
     }
 
-    void add_step(const OnednnNetwork::State& network, std::size_t index, const std::vector<memory>& values, int reordered) {
+    void add_step(std::size_t index, const BufferPlan& buffer_plan) {
         const Step& step = network.plan.steps[index];
         const Primitive& primitive = network.primitives[index];
-        memory source = step.source == plan_input ? images : values[step.source];
-        if (primitive.reorder) {
-            const memory to(primitive.reorder->to, network.engine, buffers[reordered].get_data_handle());
-            calls.push_back({&primitive.reorder->primitive,
-                             {{DNNL_ARG_FROM, source},
-                              {DNNL_ARG_TO, to},
-                              {DNNL_ARG_SCRATCHPAD, scratchpad_of(primitive.reorder->scratchpad, network.engine)}},
-                             {}});
-            source = to;
-        }
-        Arguments arguments{{DNNL_ARG_SRC, source},
-                            {DNNL_ARG_DST, values[index]},
-                            {DNNL_ARG_SCRATCHPAD, scratchpad_of(primitive.scratchpad, network.engine)}};
+        std::optional<memory> source;  // none: the images
+        if (step.source != plan_input) source = buffers[buffer_plan.values[step.source]];
+        for (std::size_t k = 0; k < primitive.reorders.size(); ++k)
+            source = add_reorder(primitive.reorders[k], source, buffer_plan.reordered[index][k]);
+        const memory result = in_format(primitive.destination, buffers[buffer_plan.values[index]]);
+        Arguments arguments{{DNNL_ARG_SRC, in_format(primitive.source, source)},
+                            {DNNL_ARG_DST, result},
+                            {DNNL_ARG_SCRATCHPAD, in_format(primitive.scratchpad, scratchpad)}};
         if (step.layer >= 0) {
             arguments.emplace(DNNL_ARG_WEIGHTS, network.layers[step.layer].weight);
             arguments.emplace(DNNL_ARG_BIAS, network.layers[step.layer].bias);
         }
-        const auto* result = static_cast<const float*>(values[index].get_data_handle());
-        calls.push_back({&primitive.primitive, std::move(arguments), {result, primitive.destination.get_size() / sizeof(float)}});
+        const auto* values = static_cast<const float*>(result.get_data_handle());
+        calls.push_back({&primitive.primitive, std::move(arguments), {values, primitive.destination.get_size() / sizeof(float)}});
     }
 
-    memory scratchpad_of(const Desc& desc, const dnnl::engine& engine) const { return memory(desc, engine, scratchpad.get_data_handle()); }
+    // Returns the buffer that holds the result.
+    memory add_reorder(const Reorder& reorder, const std::optional<memory>& source, int buffer) {
+        Arguments arguments{{DNNL_ARG_FROM, in_format(reorder.from, source)},
+                            {DNNL_ARG_TO, in_format(reorder.to, buffers[buffer])},
+                            {DNNL_ARG_SCRATCHPAD, in_format(reorder.scratchpad, scratchpad)}};
+        calls.push_back({&reorder.primitive, std::move(arguments), {}});
+        return buffers[buffer];
+    }
 
+    // The memory of `buffer` seen in another format; without a buffer that of the images, which run() sets.
+    memory in_format(const Desc& desc, const std::optional<memory>& buffer) {
+        memory view(desc, network.engine, buffer ? buffer->get_data_handle() : nullptr);
+        if (!buffer) images.push_back(view);
+        return view;
+    }
+
+    const OnednnNetwork::State& network;
     dnnl::stream stream;
-    memory images;  // without memory of its own: run() points it at the images
     memory scratchpad;
     std::vector<memory> buffers;
+    std::vector<memory> images;
+    memory logits;
     std::vector<Call> calls;
 };
 
@@ -213,13 +229,13 @@ OnednnNetwork::Stream::~Stream() = default;
 OnednnNetwork::Stream::Stream(Stream&&) noexcept = default;
 
 OnednnNetwork::Result OnednnNetwork::Stream::run(const float* images) {
-    state_->images.set_data_handle(const_cast<float*>(images));  // read only
+    for (memory& view : state_->images) view.set_data_handle(const_cast<float*>(images));  // read only
     for (const State::Call& call : state_->calls) {
         call.primitive->execute(state_->stream, call.arguments);
         if (!gpu::all_finite_cpu(call.checked.data(), call.checked.size())) return {.finite = false};
     }
     state_->stream.wait();
-    return {.logits = state_->calls.back().checked.data()};
+    return {.logits = static_cast<const float*>(state_->logits.get_data_handle())};
 }
 
 }  // namespace orograph::evaluate

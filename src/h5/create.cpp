@@ -2,14 +2,29 @@
 #include "orograph/core/files.hpp"
 #include "orograph/h5/file.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
 namespace orograph::h5 {
 
 namespace {
 
+// Error(cannot_create), Error(io). `shown_as` is the name in messages.
+void write_and_sync(const std::filesystem::path& path, const std::string& shown_as, const std::vector<std::byte>& bytes) {
+    errno = 0;
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    OROGRAPH_VALIDATE(out.is_open(), ExitCode::cannot_create, "cannot create ", shown_as, " (", std::strerror(errno), "); choose another place");
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    OROGRAPH_VALIDATE(!out.fail(), ExitCode::io, "cannot write ", shown_as, " (", std::strerror(errno), "); free some space there, or choose another place");
+    sync_path(path);
+}
+
 void rename_over(const std::filesystem::path& from, const std::filesystem::path& to) {
     std::error_code error;
     std::filesystem::rename(from, to, error);
-    OROGRAPH_VALIDATE(!error, ExitCode::cannot_create, "cannot create ", to.string(), " (", error.message(), ")");
+    OROGRAPH_VALIDATE(!error, ExitCode::cannot_create, "cannot create ", to.string(), " (", error.message(), "); choose another place");
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -28,15 +43,10 @@ void create_atomically(const std::filesystem::path& path, const std::function<vo
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);  // of a run that was killed while creating
     try {
-        auto file = File::create(temporary, path.string());
+        auto file = File::create_in_memory(temporary, path.string());
         fill(file.root());
-        file.close();
-        sync_path(temporary);
+        write_and_sync(temporary, path.string(), file.image());
         rename_over(temporary, path);
-    } catch (const Error& error) {
-        std::filesystem::remove(temporary, ignored);
-        if (error.code() != ExitCode::io) throw;
-        throw Error(ExitCode::io, cat(error.what(), "; free some space there, or choose another place"));
     } catch (...) {
         std::filesystem::remove(temporary, ignored);
         throw;

@@ -16,6 +16,8 @@ namespace orograph::h5 {
 
 namespace {
 
+constexpr std::size_t memory_step_bytes = 8 << 20;
+
 // Why each setting: platform.md, "HDF5: the crash-safe recipe".
 PropertiesHandle access_properties() {
     PropertiesHandle access(check(H5Pcreate(H5P_FILE_ACCESS), ExitCode::internal, "cannot make a property list"));
@@ -77,15 +79,25 @@ File File::open_shared(const par::Communicator& comm, const std::filesystem::pat
     return file;
 }
 
-File File::create(const std::filesystem::path& path, const std::string& shown_as) {
+// HDF5 looks at `free_path`, where nothing may be, but does not touch it.
+File File::create_in_memory(const std::filesystem::path& free_path, const std::string& shown_as) {
     start_library();
+    const auto access = access_properties();
+    check(H5Pset_fapl_core(access.get(), memory_step_bytes, false), ExitCode::internal, "cannot use HDF5 in memory");
     const PropertiesHandle creation(check(H5Pcreate(H5P_FILE_CREATE), ExitCode::internal, "cannot make a property list"));
     const bool set = H5Pset_obj_track_times(creation.get(), false) >= 0 &&
                      H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0;
     check(set ? 0 : -1, ExitCode::internal, "cannot set the properties of an HDF5 file");
-    FileHandle handle(check(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.get(), access_properties().get()), ExitCode::cannot_create,
-                            "cannot create ", shown_as));
+    FileHandle handle(check(H5Fcreate(free_path.c_str(), H5F_ACC_EXCL, creation.get(), access.get()), ExitCode::internal, "cannot make ", shown_as));
     return {std::move(handle), shown_as, 0, Closing::at_destruction};
+}
+
+std::vector<std::byte> File::image() {
+    check(H5Fflush(handle_.get(), H5F_SCOPE_GLOBAL), ExitCode::internal, "cannot finish ", shown_as_);
+    const auto bytes = check(H5Fget_file_image(handle_.get(), nullptr, 0), ExitCode::internal, "cannot measure ", shown_as_);
+    std::vector<std::byte> image(static_cast<std::size_t>(bytes));
+    check(H5Fget_file_image(handle_.get(), image.data(), image.size()), ExitCode::internal, "cannot finish ", shown_as_);
+    return image;
 }
 
 Group File::root() const {

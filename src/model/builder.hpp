@@ -3,6 +3,7 @@
 #include "orograph/model/network.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace orograph::model {

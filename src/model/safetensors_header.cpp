@@ -10,6 +10,8 @@
 #include <array>
 #include <limits>
 #include <set>
+#include <stdexcept>
+#include <tuple>
 #include <utility>
 
 namespace orograph::model {

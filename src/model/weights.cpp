@@ -5,7 +5,6 @@
 #include "orograph/core/random.hpp"
 #include "orograph/model/safetensors.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <span>
 

@@ -1,7 +1,9 @@
-"""Surfaces of resnet20, resnet20_noshort and vgg9 against a plain PyTorch loop in float64: losses to 1e-5, accuracies exactly, directions and their filter norms.
+"""Surfaces of resnet20, resnet20_noshort and vgg9 against a plain PyTorch loop in float64: losses to 1e-5, accuracies exactly, directions
+and their filter norms.
 
 usage: agreement.py PROGRAM
 """
+
 import sys
 import tempfile
 from pathlib import Path
@@ -60,7 +62,9 @@ def direction_faults(architecture: str, centre: dict, directions: list[dict], pa
             else:
                 norms, wanted = (filters.double().flatten(1).norm(dim=1) for filters in (tensor, centre[name]))
                 if not torch.allclose(norms, wanted, rtol=1e-5, atol=0):
-                    faults.append(f"{architecture}: direction {axis}, {name}: filter norms differ by {(norms / wanted - 1).abs().max():.2e}")
+                    faults.append(
+                        f"{architecture}: direction {axis}, {name}: filter norms differ by {(norms / wanted - 1).abs().max():.2e}"
+                    )
     x, y = (torch.cat([direction[name].double().flatten() for name in sorted(parameters)]) for direction in directions)
     cosine = (x @ y / (x.norm() * y.norm())).item()
     print(f"{architecture}: cosine of the directions {cosine:.4f}")

@@ -1,7 +1,9 @@
-"""Li et al.'s files both ways: a direction file of theirs is what the surface moves along, and `export --to li` writes a surface and directions in their layout.
+"""Li et al.'s files both ways: a direction file of theirs is what the surface moves along, and `export --to li` writes a surface and
+directions in their layout.
 
 usage: li_direction.py PROGRAM
 """
+
 import sys
 import tempfile
 from pathlib import Path
@@ -45,7 +47,9 @@ def write_directions(path: Path, shapes: list[tuple], drop: int = 0) -> dict:
 
 def file_config(folder: Path, directions: Path, output: Path) -> dict:
     sections = {axis: {"kind": "file", "file": str(directions), "name": group} for axis, group in GROUPS.items()}
-    return surface_config(folder, data={"limit": 16}, directions=sections, grid={"x": [-1, 1, 5], "y": [-0.5, 0.25, 3]}, output={"file": str(output)})
+    return surface_config(
+        folder, data={"limit": 16}, directions=sections, grid={"x": [-1, 1, 5], "y": [-0.5, 0.25, 3]}, output={"file": str(output)}
+    )
 
 
 def check_stored(checks: Checks, surface: Path, tensors: dict) -> dict:
@@ -70,9 +74,14 @@ def check_moved(checks: Checks, weights: Path, tensors: dict, fields: dict) -> N
     images, labels = (array.numpy() for array in load_split("train", 16))
     centre = load_file(weights)
     for (i, j), (x, y) in {(0, 0): (-1, -0.5), (4, 2): (1, 0.25)}.items():
-        moved = [centre[name] + np.float32(x) * dx + np.float32(y) * dy for name, dx, dy in zip(PARAMETERS, tensors["x"], tensors["y"], strict=True)]
+        moved = [
+            centre[name] + np.float32(x) * dx + np.float32(y) * dy
+            for name, dx, dy in zip(PARAMETERS, tensors["x"], tensors["y"], strict=True)
+        ]
         loss = mlp_loss([tensor.astype(np.float64) for tensor in moved], images.reshape(16, -1), labels)
-        checks.expect(abs(fields["train_loss"][i, j] / loss - 1) < 1e-5, f"loss at ({x}, {y}) is {fields['train_loss'][i, j]}, numpy says {loss}")
+        checks.expect(
+            abs(fields["train_loss"][i, j] / loss - 1) < 1e-5, f"loss at ({x}, {y}) is {fields['train_loss'][i, j]}, numpy says {loss}"
+        )
 
 
 def mlp_loss(tensors: list[np.ndarray], images: np.ndarray, labels: np.ndarray) -> float:
@@ -98,7 +107,9 @@ def check_export(checks: Checks, program: str, surface: Path, tensors: dict, fie
     with h5py.File(written[1]) as file:
         checks.expect(sorted(file) == sorted(GROUPS.values()), f"groups {sorted(file)}")
         for axis, group in GROUPS.items():
-            checks.expect(sorted(file[group], key=int) == [str(number) for number in range(len(PARAMETERS))], f"{group} holds {sorted(file[group])}")
+            checks.expect(
+                sorted(file[group], key=int) == [str(number) for number in range(len(PARAMETERS))], f"{group} holds {sorted(file[group])}"
+            )
             for number, tensor in enumerate(tensors[axis]):
                 dataset = file[group][str(number)]
                 checks.expect(dataset.dtype == np.float32 and np.array_equal(dataset[()], tensor), f"{group}/{number} differs")
@@ -107,9 +118,13 @@ def check_export(checks: Checks, program: str, surface: Path, tensors: dict, fie
 def check_refused(checks: Checks, program: str, folder: Path, shapes: list[tuple]) -> None:
     """A direction of another model is one line and exit code 65."""
     write_directions(folder / "short.h5", shapes, drop=1)
-    result = run(program, ["surface", write_config(folder / "short.yaml", file_config(folder, folder / "short.h5", folder / "no.h5"))], ranks=0)
+    result = run(
+        program, ["surface", write_config(folder / "short.yaml", file_config(folder, folder / "short.h5", folder / "no.h5"))], ranks=0
+    )
     errors = [line for line in result.stderr.splitlines() if "error" in line.lower()]
-    checks.expect(result.returncode == 65 and len(errors) == 1, f"a direction file that is short ends with {result.returncode}: {result.stderr}")
+    checks.expect(
+        result.returncode == 65 and len(errors) == 1, f"a direction file that is short ends with {result.returncode}: {result.stderr}"
+    )
     checks.expect(not (folder / "no.h5").exists(), "a surface file was left behind")
 
 
@@ -121,7 +136,9 @@ def main() -> None:
         mlp_weights(weights)
         shapes = [load_file(weights)[parameter].shape for parameter in PARAMETERS]
         tensors = write_directions(folder / "directions.h5", shapes)
-        result = run(program, ["surface", write_config(folder / "surface.yaml", file_config(folder, folder / "directions.h5", surface))], ranks=0)
+        result = run(
+            program, ["surface", write_config(folder / "surface.yaml", file_config(folder, folder / "directions.h5", surface))], ranks=0
+        )
         if result.returncode != 0:
             sys.exit(f"FAIL: surface ends with {result.returncode}: {result.stderr}")
         fields = check_stored(checks, surface, tensors)

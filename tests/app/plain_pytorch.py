@@ -1,4 +1,7 @@
-"""The evaluation that people write in PyTorch, apart from the program: data from the gz files, weights set point by point, cross-entropy in float64. The oracle of agreement.py."""
+"""The evaluation that people write in PyTorch, apart from the program: data from the gz files, weights set point by point, cross-entropy in
+float64. The oracle of agreement.py.
+"""
+
 import gzip
 import sys
 from pathlib import Path

@@ -31,7 +31,8 @@ TEST_P(Accuracy, IsThatOfAFloat64Evaluation) {
     const int number = evaluator->add_split(split);
     double largest = 0;
     int compared = 0;
-    for (const double amplitude : {0.0, 0.05, 0.2, 0.5, 1.0, 3.0, 20.0}) {
+    const double farthest = p.architecture == "mlp" ? 20 : 8;  // beyond, 20 layers overflow float32
+    for (const double amplitude : {0.0, 0.05, 0.2, 0.5, 1.0, 3.0, farthest}) {
         const auto point = moved(network, centre, amplitude, 13);
         const BatchSum expected = float64_sum(network, point, split, p.loss);
         const auto sums = evaluator->evaluate(point, number, never);

@@ -22,7 +22,7 @@ TEST_P(Cuda, AgreesWithAFloat64Evaluation) {
     const auto evaluator = make_evaluator(network, {.kind = std::get<1>(GetParam()), .device = at::kCUDA});
     const int number = evaluator->add_split(split);
     int compared = 0;
-    for (const double amplitude : {0.0, 0.05, 0.2, 0.5, 1.0, 3.0, 20.0}) {
+    for (const double amplitude : {0.0, 0.05, 0.2, 0.5, 1.0, 3.0, 8.0}) {
         const auto point = moved(network, centre, amplitude, 53);
         const BatchSum expected = float64_sum(network, point, split, Loss::cross_entropy);
         const BatchSum sum = total(evaluator->evaluate(point.to(at::kCUDA), number, never));

@@ -4,6 +4,7 @@
 #include "orograph/model/forward.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 
 #include <numeric>
 

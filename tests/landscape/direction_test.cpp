@@ -60,7 +60,7 @@ std::int64_t compare(const std::vector<model::TensorSpec>& specs, const at::Tens
 
 TEST(RandomDirection, FollowsEveryNormalisation) {
     std::int64_t compared = 0;
-    for (const std::string architecture : {"resnet20", "vgg9"}) {
+    for (const std::string architecture : {"resnet20", "mlp"}) {
         const auto network = model::build_network(architecture, 1, 10);
         auto centre = lively_weights(network, 1);
         const auto& first = network.space.parameters[0];

@@ -1,4 +1,4 @@
-"""Compares the C++ networks with pytorch_models.py: names, shapes, order, counts, logits, gradients, running statistics, files both ways."""
+"""Compares the C++ networks with pytorch_models.py: names, shapes, counts, logits, gradients, running statistics, files both ways."""
 import json
 import math
 import os
@@ -21,11 +21,13 @@ class Program:
     """The running dump_network."""
 
     def __init__(self):
-        self.process = subprocess.Popen([os.environ["DUMP_NETWORK"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen([os.environ["DUMP_NETWORK"]], text=True, **pipes)
 
     def raw(self, action, architecture, channels, classes, **request):
         request |= {"action": action, "architecture": architecture, "channels": channels, "classes": classes}
-        self.process.stdin.write(json.dumps({key: value if isinstance(value, int) else str(value) for key, value in request.items()}) + "\n")
+        plain = {key: value if isinstance(value, int) else str(value) for key, value in request.items()}
+        self.process.stdin.write(json.dumps(plain) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -162,9 +164,10 @@ def test_our_files_load_in_pytorch(program, tmp_path, architecture):
 
 def test_counters_may_be_absent_and_classes_may_not_differ(program, tmp_path):
     model = oracle("resnet20")
-    save_file({name: tensor for name, tensor in dense_state(model).items() if "num_batches" not in name}, tmp_path / "weights.safetensors")
+    tensors = {name: tensor for name, tensor in dense_state(model).items() if "num_batches" not in name}
+    save_file(tensors, tmp_path / "weights.safetensors")
     save_file({"images": torch.randn(2, 3, 32, 32)}, tmp_path / "input.safetensors")
-    files = {"weights": tmp_path / "weights.safetensors", "input": tmp_path / "input.safetensors", "output": tmp_path / "output.safetensors"}
+    files = {role: tmp_path / f"{role}.safetensors" for role in ("weights", "input", "output")}
     program("logits", "resnet20", 3, 10, dtype="float32", **files)
     answer = program.raw("logits", "resnet20", 3, 100, dtype="float32", **files)
     assert "linear.weight has shape [10, 64] instead of [100, 64]" in answer["error"]

@@ -11,6 +11,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -114,8 +115,8 @@ TEST(Mailbox, TwoMailboxesDoNotMix) {
 class Sign {
 public:
     // Collective over comm.
-    explicit Sign(const Communicator& comm) : comm_(comm) {
-        std::string name = cat((std::filesystem::temp_directory_path() / "orograph-sign-").string(), ::getpid());
+    Sign(const Communicator& comm, std::string_view meaning) : comm_(comm) {
+        std::string name = cat((std::filesystem::temp_directory_path() / "orograph-").string(), meaning, '-', ::getpid());
         broadcast(comm, name, 0);
         path_ = name;
     }
@@ -140,25 +141,30 @@ private:
     std::filesystem::path path_;
 };
 
-// Rank 1 announces a large message and is then busy until rank 0 gives a sign. Rank 0 gives it after many polls, which must not wait
-// for rank 1, and after it has read the small message that the last rank sent, which must not wait for the large one.
+// Rank 1 announces a large message and is then busy until rank 0 gives a sign. Rank 0 gives it after it has read the small message that
+// the last rank sent later, so that neither its polls may wait for rank 1 nor that message for the large one.
 TEST(Mailbox, PollDoesNotWaitForABusySender) {
     const auto world = Communicator::world();
     if (world.size() < 3) GTEST_SKIP() << "needs 3 ranks";
     Mailbox mailbox(world);
-    Sign sign(world);
+    Sign announced(world, "announced");
+    Sign read(world, "read");
     barrier(world);
     if (world.rank() == 1) {
         mailbox.post(0, 1, std::vector<std::byte>(8000000, std::byte{1}));
-        EXPECT_TRUE(sign.wait());
+        announced.give();
+        EXPECT_TRUE(read.wait());
     }
-    if (world.rank() == world.size() - 1) mailbox.post(0, 2, {});
+    if (world.rank() == world.size() - 1) {
+        EXPECT_TRUE(announced.wait());
+        mailbox.post(0, 2, {});
+    }
     if (world.rank() == 0) {
         std::map<int, int> seen;
-        for (int polls = 0; polls < 1000 || seen[2] == 0; ++polls) {
+        for (int polls = 0; polls < 100 || seen[2] == 0; ++polls) {
             if (const auto message = mailbox.poll()) ++seen[message->tag];
         }
-        sign.give();
+        read.give();
         if (seen[1] == 0) ++seen[wait_for_message(mailbox).tag];
         EXPECT_EQ(seen, (std::map<int, int>{{1, 1}, {2, 1}}));
     }

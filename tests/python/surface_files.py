@@ -29,7 +29,13 @@ def write_surface(path: Path, axes: dict, values: dict, status=None, architectur
         status = np.where(np.isfinite(stacked).all(axis=0), 1, 2)
     with h5py.File(path, "w", libver=("v108", "v108")) as file:
         kind = "surface" if len(axes) == 2 else "line"
-        texts(file, title=f"Loss {kind} of {architecture} on fashion-mnist", Conventions="CF-1.8", axes=",".join(axes), fields=",".join(values))
+        texts(
+            file,
+            title=f"Loss {kind} of {architecture} on fashion-mnist",
+            Conventions="CF-1.8",
+            axes=",".join(axes),
+            fields=",".join(values),
+        )
         file.attrs["orograph_format"] = np.int32(1)
         for name, value in attrs.items():
             file.attrs[name] = value
@@ -111,7 +117,10 @@ def write_line(path: Path, loss=None, status=None, **attrs) -> Path:
 
 
 def write_li(path: Path, axes: dict, function, todo=()) -> Path:
-    """As Li et al.'s program does: the points of np.meshgrid(x, y) in order, written flat into a dataset of shape (nx, ny); `todo` are numbers of points left at -1."""
+    """As Li et al.'s program does: the points of np.meshgrid(x, y) in order, written flat into a dataset of shape (nx, ny).
+
+    todo: numbers of points left at -1.
+    """
     x, y = np.meshgrid(axes["x"], axes["y"])
     values = function(x, y).ravel()
     values[list(todo)] = -1.0

@@ -95,7 +95,12 @@ def test_several_files_share_one_scale(tmp_path, kind):
     assert [left.get_title(), right.get_title()] == ["resnet20", "resnet20_noshort"]
     values = np.stack([orograph.open(path).train_loss.values for path in paths])
     ends = (values.min(), values.max())
-    sets = [item for axes in (left, right) for item in axes.collections if isinstance(item, QuadContourSet) and item.get_cmap().name in ("viridis", "orograph_lines")]
+    sets = [
+        item
+        for axes in (left, right)
+        for item in axes.collections
+        if isinstance(item, QuadContourSet) and item.get_cmap().name in ("viridis", "orograph_lines")
+    ]
     assert len(sets) == 2 and {(item.norm.vmin, item.norm.vmax) for item in sets} == {ends}
     if kind == "surface":
         assert left.get_zlim() == right.get_zlim() and left.get_zlim()[1] == pytest.approx(ends[1])

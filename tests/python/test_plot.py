@@ -38,7 +38,10 @@ def test_program_draws_every_kind_in_every_format(tmp_path):
         (["plane.h5", "--kind", "contour", "--out", "new/a.pdf"], ["new/a.pdf"]),
         (["plane.h5", "--out", "a.png", "--format", "pdf"], ["a.pdf"]),
         (["plane.h5", "li.h5", "--kind", "surface", "--out", "both.png"], ["both.png"]),
-        (["plane.h5", "--log", "--vmin", "0.1", "--vmax", "9", "--levels", "5", "--dpi", "60", "--title", "A title"], ["plane-train_loss-filled.png"]),
+        (
+            ["plane.h5", "--log", "--vmin", "0.1", "--vmax", "9", "--levels", "5", "--dpi", "60", "--title", "A title"],
+            ["plane-train_loss-filled.png"],
+        ),
         (["plane.h5", "--linear", "--clip", "90%"], ["plane-train_loss-filled.png"]),
         (["line.h5"], ["line-line.png"]),
         (["line.h5", "--kind", "all", "--field", "train_acc", "--out", "."], ["line-train_acc-line.png"]),

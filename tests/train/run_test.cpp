@@ -76,26 +76,28 @@ model::Weights plain_training(const model::Network& network, const model::Weight
     return end;
 }
 
-double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-    return ((a.to(at::kDouble) - b).norm() / b.norm()).item<double>();
+// Of two ways from `start`: float32 to float64.
+double relative_difference(const at::Tensor& start, const at::Tensor& end, const at::Tensor& expected_end) {
+    const at::Tensor way = end.to(at::kDouble) - start.to(at::kDouble), expected = expected_end - start.to(at::kDouble);
+    return ((way - expected).norm() / expected.norm()).item<double>();
 }
 
 TEST(Train, StepsAreThoseOfAPlainFloat64Loop) {
-    const auto dataset = make_dataset(40, 0);
+    const auto dataset = make_dataset(12, 0);
     for (const std::string architecture : {"mlp", "resnet20"}) {
         const TemporaryFolder folder;
         const auto network = model::build_network(architecture, 1, 10);
         const auto start = model::initial_weights(network, 3);
         Recipe recipe = small_recipe(3, 1000);
-        recipe.lr = 0.02;
+        recipe.lr = 0.01;
+        recipe.weight_decay = 0.05;
         const Outcome outcome = train(network, start, dataset, recipe, {folder / "run", "f"}, machine);
         const auto trained = model::load_weights(outcome.final_weights, network);
         const auto expected = plain_training(network, start, dataset.splits[0], recipe);
-        EXPECT_LT(relative_difference(trained.parameters, expected.parameters), 1e-5) << architecture;
+        EXPECT_LT(relative_difference(start.parameters, trained.parameters, expected.parameters), 1e-3) << architecture;
         if (architecture == "resnet20") {
-            EXPECT_LT(relative_difference(trained.states, expected.states), 1e-5);
+            EXPECT_LT(relative_difference(start.states, trained.states, expected.states), 1e-3);
         }
-        EXPECT_GT(relative_difference(start.parameters, expected.parameters), 1e-3) << "the steps are too small to be tested";
     }
 }
 
@@ -126,7 +128,7 @@ TEST(Train, LearnsFashionMnistAndReportsTheLossOfItsCheckpoints) {
 }
 
 TEST(Train, LearnsWithResNetAndAdam) {
-    const auto dataset = make_dataset(160, 80);
+    const auto dataset = make_dataset(160, 20);
     const TemporaryFolder folder;
     const auto network = model::build_network("resnet20", 1, 10);
     Recipe recipe = small_recipe(4, 32);

@@ -3,8 +3,10 @@
 #include "orograph/h5/group.hpp"
 #include "orograph/par/communicator.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <vector>
 
 namespace orograph::h5 {
 
@@ -31,7 +33,8 @@ public:
 private:
     enum class Closing { at_destruction, explicit_only };
     File(FileHandle handle, std::string shown_as, std::int64_t bytes, Closing closing);
-    static File create(const std::filesystem::path& path, const std::string& shown_as);
+    static File create_in_memory(const std::filesystem::path& free_path, const std::string& shown_as);
+    std::vector<std::byte> image();
     friend void create_atomically(const std::filesystem::path&, const std::function<void(Group)>&);
 
     FileHandle handle_;
@@ -43,9 +46,10 @@ private:
 // The name under which create_atomically() works on `path`: `.NAME.creating` beside it.
 std::filesystem::path creation_path(const std::filesystem::path& path);
 
-// Serial. Creates an HDF5 file beside `path`, lets `fill` write into its root group, closes it, fsyncs, renames it to `path`, fsyncs the
-// folder: `path` is the old file or the complete new one at every instant. Missing parent folders are created. Error(cannot_create): no
-// permission. Error(io): the disk is full; nothing is left behind then.
+// Serial. Lets `fill` write into the root group of a new HDF5 file in memory, writes it beside `path`, fsyncs, renames it to `path`, fsyncs
+// the folder: `path` is the old file or the complete new one at every instant. In memory, because HDF5 does not survive a full disk: its
+// close fails and the library crashes later. Missing parent folders are created. Error(cannot_create): no permission. Error(io): the disk
+// is full. Nothing is left behind then.
 void create_atomically(const std::filesystem::path& path, const std::function<void(Group)>& fill);
 
 // "1.10.8", for the provenance.
