@@ -5,6 +5,7 @@
 
 #include "orograph/core/log.hpp"
 #include "orograph/landscape/measurement.hpp"
+#include "orograph/par/environment.hpp"
 #include "orograph/par/process_grid.hpp"
 #include "orograph/survey/survey.hpp"
 
@@ -63,6 +64,7 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     require_equal_evaluators(world, identity);
 
     auto schema = schema_of(config, inputs, measurement->fields(), identity);
+    schema.provenance["mpi"] = par::library_version();
     schema.provenance["ranks"] = std::to_string(world.size());
     schema.provenance["shards"] = std::to_string(grid.shards);
     schema.provenance["threads"] = std::to_string(resources.threads);

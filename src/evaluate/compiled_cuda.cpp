@@ -39,6 +39,11 @@ DeviceLayer fold_on_device(const Layer& layer, const Tensors& parameters, const 
             bias.to(at::kFloat)};
 }
 
+// tensor: dense. Queued.
+void mark_non_finite(const at::Tensor& tensor, std::int32_t* flag) {
+    gpu::flag_non_finite_cuda(tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel()), flag, default_stream);
+}
+
 at::Tensor run_pool(const Step& step, const at::Tensor& source) {
     const std::vector<std::int64_t> kernel{step.kernel, step.kernel}, stride{step.stride, step.stride}, padding{step.padding, step.padding};
     if (step.kind == StepKind::avg_pool) return at::avg_pool2d(source, kernel, stride, padding);
@@ -116,11 +121,17 @@ private:
     struct Point {
         Point(const CompiledCuda& owner, const model::Weights& weights)
             : parameters(model::views(weights.parameters, owner.network_.space.parameters)),
-              states(model::views(weights.states, owner.network_.space.states)) {
+              states(model::views(weights.states, owner.network_.space.states)),
+              flag(at::zeros({1}, at::TensorOptions(at::kInt).device(owner.device_))) {
             for (const Layer& layer : owner.plan_.layers) layers.push_back(fold_on_device(layer, parameters, states));
+            for (const DeviceLayer& layer : layers) {
+                mark_non_finite(layer.weight, flag.data_ptr<std::int32_t>());
+                mark_non_finite(layer.bias, flag.data_ptr<std::int32_t>());
+            }
         }
         Tensors parameters, states;
         std::vector<DeviceLayer> layers;
+        at::Tensor flag;  // whether a folded weight is not finite
     };
 
     // Results on the device, one slot a batch: its sums, and whether a non-finite value appeared.
@@ -151,7 +162,7 @@ private:
             const at::Tensor source = step.source == plan_input ? images : values[step.source];
             const at::Tensor residual = step.residual == no_value ? at::Tensor() : values[step.residual];
             values[i] = step.layer < 0 ? run_pool(step, source) : run_layer(step, point.layers[step.layer], source, residual);
-            gpu::flag_non_finite_cuda(values[i].const_data_ptr<float>(), static_cast<std::size_t>(values[i].numel()), flag, default_stream);
+            mark_non_finite(values[i], flag);
             for (const int read : {step.source, step.residual})
                 if (read >= 0 && last_readers_[read] == i) values[read].reset();
         }
@@ -165,9 +176,9 @@ private:
     }
 
     void repeat_non_finite(const Point& point, const Resident& data, std::int64_t batches, const Slots& slots) const {
-        const at::Tensor flags = slots.flags.cpu();  // waits for all batches
+        const at::Tensor flags = at::logical_or(slots.flags, point.flag).cpu();  // waits for all batches
         for (std::int64_t batch = 0; batch < batches; ++batch) {
-            if (flags.const_data_ptr<std::int32_t>()[batch] == 0) continue;
+            if (!flags.const_data_ptr<bool>()[batch]) continue;
             const at::Tensor logits =
                 model::forward(network_, point.parameters, point.states, images_of(data, batch), model::BatchNormMode::use_states);
             reduce(logits.contiguous(), data, batch, slots);

@@ -31,6 +31,10 @@ private:
     int before_;
 };
 
+bool all_finite(std::span<const float> values) {
+    return gpu::all_finite_cpu(values.data(), values.size());
+}
+
 // The packed weights of a layer, and how they are packed from C order.
 struct PackedLayer {
     Desc plain;
@@ -100,6 +104,7 @@ struct OnednnNetwork::State {
     std::vector<PackedLayer> layers;
     std::optional<Reorder> to_logits;  // from the last value to rows
     std::size_t scratchpad_bytes = 0;
+    bool finite_weights = false;
 
     State(const Plan& plan, std::int64_t batch) : plan(plan), layers(plan.layers.size()) {
         const SingleThreaded guard;
@@ -143,8 +148,10 @@ void OnednnNetwork::load(std::span<const FoldedLayer> folded) {
     OROGRAPH_EXPECT(folded.size() == state_->layers.size());
     const SingleThreaded guard;
     dnnl::stream stream(state_->engine);
+    state_->finite_weights = true;
     for (std::size_t i = 0; i < folded.size(); ++i) {
         PackedLayer& layer = state_->layers[i];
+        state_->finite_weights = state_->finite_weights && all_finite(folded[i].weight) && all_finite(folded[i].bias);
         OROGRAPH_EXPECT(folded[i].weight.size() * sizeof(float) == layer.plain.get_size());
         std::ranges::copy(folded[i].bias, static_cast<float*>(layer.bias.get_data_handle()));
         if (!layer.pack) {
@@ -229,10 +236,11 @@ OnednnNetwork::Stream::~Stream() = default;
 OnednnNetwork::Stream::Stream(Stream&&) noexcept = default;
 
 OnednnNetwork::Result OnednnNetwork::Stream::run(const float* images) {
+    if (!state_->network.finite_weights) return {.finite = false};
     for (memory& view : state_->images) view.set_data_handle(const_cast<float*>(images));  // read only
     for (const State::Call& call : state_->calls) {
         call.primitive->execute(state_->stream, call.arguments);
-        if (!gpu::all_finite_cpu(call.checked.data(), call.checked.size())) return {.finite = false};
+        if (!all_finite(call.checked)) return {.finite = false};
     }
     state_->stream.wait();
     return {.logits = static_cast<const float*>(state_->logits.get_data_handle())};

@@ -25,8 +25,8 @@ public:
     // Packs the folded weights of a point. No stream may be running.
     void load(std::span<const FoldedLayer> layers);
 
-    // Logits [batch, classes] of the last run. finite: whether every value of every step was; where not, the run was given up and the
-    // logits mean nothing, because oneDNN's ReLU and max pool turn NaN into a number.
+    // Logits [batch, classes] of the last run. finite: whether all folded weights and every value of every step were; where not, the run
+    // was given up and the logits mean nothing, because oneDNN's ReLU and max pool turn NaN into a number.
     struct Result {
         const float* logits = nullptr;
         bool finite = true;

@@ -5,10 +5,19 @@ namespace orograph::evaluate {
 WorkerPool::WorkerPool(int workers, const std::function<void()>& prepare) {
     threads_.reserve(static_cast<std::size_t>(workers));
     for (int worker = 0; worker < workers; ++worker) threads_.emplace_back([this, worker] { work(worker); });
-    run([&](int) { prepare(); });
+    try {
+        run([&](int) { prepare(); });
+    } catch (...) {
+        end();
+        throw;
+    }
 }
 
 WorkerPool::~WorkerPool() {
+    end();
+}
+
+void WorkerPool::end() {
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;

@@ -25,6 +25,7 @@ public:
     void run(const std::function<void(int)>& task);
 
 private:
+    void end();
     void work(int worker);
     void call(int worker);
 

@@ -1,3 +1,6 @@
+#include "access.hpp"
+#include "memory_file.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/h5/file.hpp"
@@ -11,7 +14,7 @@ namespace orograph::h5 {
 namespace {
 
 // Error(cannot_create), Error(io). `shown_as` is the name in messages.
-void write_and_sync(const std::filesystem::path& path, const std::string& shown_as, const std::vector<std::byte>& bytes) {
+void write_and_sync(const std::filesystem::path& path, const std::string& shown_as, std::span<const std::byte> bytes) {
     errno = 0;
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
     OROGRAPH_VALIDATE(out.is_open(), ExitCode::cannot_create, "cannot create ", shown_as, " (", std::strerror(errno), "); choose another place");
@@ -43,9 +46,9 @@ void create_atomically(const std::filesystem::path& path, const std::function<vo
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);  // of a run that was killed while creating
     try {
-        auto file = File::create_in_memory(temporary, path.string());
-        fill(file.root());
-        write_and_sync(temporary, path.string(), file.image());
+        MemoryFile file(temporary);
+        fill(root_of(file.get(), path.string(), 0));
+        write_and_sync(temporary, path.string(), file.close());
         rename_over(temporary, path);
     } catch (...) {
         std::filesystem::remove(temporary, ignored);

@@ -1,5 +1,6 @@
 #include "orograph/h5/file.hpp"
 
+#include "access.hpp"
 #include "check.hpp"
 
 #include "orograph/par/mpi_access.hpp"
@@ -15,17 +16,6 @@
 namespace orograph::h5 {
 
 namespace {
-
-constexpr std::size_t memory_step_bytes = 8 << 20;
-
-// Why each setting: platform.md, "HDF5: the crash-safe recipe".
-PropertiesHandle access_properties() {
-    PropertiesHandle access(check(H5Pcreate(H5P_FILE_ACCESS), ExitCode::internal, "cannot make a property list"));
-    const bool set = H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 && H5Pset_sieve_buf_size(access.get(), 0) >= 0 &&
-                     H5Pset_file_locking(access.get(), false, true) >= 0;
-    check(set ? 0 : -1, ExitCode::internal, "cannot set the properties of an HDF5 file");
-    return access;
-}
 
 bool has_signature(const std::filesystem::path& path) {
     constexpr std::array<char, 8> signature{'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
@@ -51,6 +41,19 @@ std::int64_t bytes_of(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+PropertiesHandle access_properties() {
+    PropertiesHandle access(check(H5Pcreate(H5P_FILE_ACCESS), ExitCode::internal, "cannot make a property list"));
+    const bool set = H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 && H5Pset_sieve_buf_size(access.get(), 0) >= 0 &&
+                     H5Pset_file_locking(access.get(), false, true) >= 0;
+    check(set ? 0 : -1, ExitCode::internal, "cannot set the properties of an HDF5 file");
+    return access;
+}
+
+Group root_of(Id file, const std::string& shown_as, std::int64_t file_bytes) {
+    GroupHandle group(check(H5Gopen2(file, "/", H5P_DEFAULT), ExitCode::data, shown_as, " has no root group"));
+    return {std::move(group), shown_as, "", file_bytes};
+}
 
 File::File(FileHandle handle, std::string shown_as, std::int64_t bytes, Closing closing)
     : handle_(std::move(handle)), shown_as_(std::move(shown_as)), bytes_(bytes), closing_(closing) {}
@@ -79,30 +82,8 @@ File File::open_shared(const par::Communicator& comm, const std::filesystem::pat
     return file;
 }
 
-// HDF5 looks at `free_path`, where nothing may be, but does not touch it.
-File File::create_in_memory(const std::filesystem::path& free_path, const std::string& shown_as) {
-    start_library();
-    const auto access = access_properties();
-    check(H5Pset_fapl_core(access.get(), memory_step_bytes, false), ExitCode::internal, "cannot use HDF5 in memory");
-    const PropertiesHandle creation(check(H5Pcreate(H5P_FILE_CREATE), ExitCode::internal, "cannot make a property list"));
-    const bool set = H5Pset_obj_track_times(creation.get(), false) >= 0 &&
-                     H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0;
-    check(set ? 0 : -1, ExitCode::internal, "cannot set the properties of an HDF5 file");
-    FileHandle handle(check(H5Fcreate(free_path.c_str(), H5F_ACC_EXCL, creation.get(), access.get()), ExitCode::internal, "cannot make ", shown_as));
-    return {std::move(handle), shown_as, 0, Closing::at_destruction};
-}
-
-std::vector<std::byte> File::image() {
-    check(H5Fflush(handle_.get(), H5F_SCOPE_GLOBAL), ExitCode::internal, "cannot finish ", shown_as_);
-    const auto bytes = check(H5Fget_file_image(handle_.get(), nullptr, 0), ExitCode::internal, "cannot measure ", shown_as_);
-    std::vector<std::byte> image(static_cast<std::size_t>(bytes));
-    check(H5Fget_file_image(handle_.get(), image.data(), image.size()), ExitCode::internal, "cannot finish ", shown_as_);
-    return image;
-}
-
 Group File::root() const {
-    GroupHandle group(check(H5Gopen2(handle_.get(), "/", H5P_DEFAULT), ExitCode::data, shown_as_, " has no root group"));
-    return {std::move(group), shown_as_, "", bytes_};
+    return root_of(handle_.get(), shown_as_, bytes_);
 }
 
 void File::close() {

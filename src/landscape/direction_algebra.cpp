@@ -1,7 +1,6 @@
-#include "orograph/landscape/direction.hpp"
-
 #include "orograph/core/error.hpp"
 #include "orograph/core/fingerprint.hpp"
+#include "orograph/landscape/direction.hpp"
 
 #include <cmath>
 #include <span>
@@ -10,7 +9,9 @@ namespace orograph::landscape {
 
 namespace {
 
-std::span<float> values_of(const at::Tensor& tensor) { return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())}; }
+std::span<float> values_of(const at::Tensor& tensor) {
+    return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
 
 double inner(std::span<const float> a, std::span<const float> b) {
     OROGRAPH_EXPECT(a.size() == b.size());

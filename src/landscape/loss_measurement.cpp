@@ -1,6 +1,5 @@
-#include "orograph/landscape/measurement.hpp"
-
 #include "orograph/core/error.hpp"
+#include "orograph/landscape/measurement.hpp"
 
 #include <algorithm>
 

@@ -45,8 +45,12 @@ void Optimizer::step(at::Tensor& parameters, at::Tensor& gradient, double lr) {
     ++steps_;
     if (recipe_.weight_decay != 0) gradient.add_(parameters, recipe_.weight_decay);
     switch (recipe_.optimizer) {
-        case OptimizerKind::sgd: step_sgd(recipe_, lr, parameters, gradient, first_); break;
-        case OptimizerKind::adam: step_adam(recipe_, lr, steps_, parameters, gradient, first_, second_); break;
+        case OptimizerKind::sgd:
+            step_sgd(recipe_, lr, parameters, gradient, first_);
+            break;
+        case OptimizerKind::adam:
+            step_adam(recipe_, lr, steps_, parameters, gradient, first_, second_);
+            break;
     }
 }
 

@@ -128,7 +128,8 @@ RunFolder::Finding RunFolder::find(const NamedTensors& tensors) const {
         }
     }
     if (!broken.empty()) return {{}, {}, cat("the training run in ", place_.folder.string(), " cannot be resumed (", broken, ")")};
-    if (!files(is_run_file).empty()) return {{}, {}, cat("the folder ", place_.folder.string(), " holds checkpoints without a resume file")};
+    if (!files(is_run_file).empty())
+        return {{}, {}, cat("the folder ", place_.folder.string(), " holds checkpoints without a resume file")};
     return {};
 }
 

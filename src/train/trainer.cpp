@@ -11,12 +11,12 @@
 #include "orograph/core/progress.hpp"
 #include "orograph/evaluate/evaluator.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <chrono>
 #include <cmath>
 #include <limits>
 #include <thread>
-
-#include <ATen/Parallel.h>
 
 namespace orograph::train {
 
@@ -24,7 +24,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Passes a stop request on to a computation that only looks at a CancelToken.
 class StopWatcher {

@@ -56,7 +56,7 @@ TEST_P(Repeatability, ShardsHoldTheSameBatchSums) {
         const auto evaluator = make(2);
         for (int shard = 0; shard < shards; ++shard) {
             const BatchRange range = shard_range(static_cast<std::int64_t>(expected.size()), shard, shards);
-            const std::int64_t first = range.first * 4, last = std::min(range.last * 4, split_.size());
+            const std::int64_t first = std::min(range.first * 4, split_.size()), last = std::min(range.last * 4, split_.size());
             data::Split part = split_;
             part.images = split_.images.narrow(0, first, last - first).clone();
             part.labels = split_.labels.narrow(0, first, last - first).clone();

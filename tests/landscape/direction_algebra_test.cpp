@@ -1,8 +1,8 @@
 #include "fixtures.hpp"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace orograph::landscape {
 namespace {

@@ -1,11 +1,12 @@
-#include "../train/synthetic.hpp"
 #include "fixtures.hpp"
+
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include <gtest/gtest.h>
+#include "../train/synthetic.hpp"
 
 namespace orograph::landscape {
 namespace {
@@ -34,12 +35,18 @@ at::Tensor expected_tensor(const at::Tensor& drawn, const at::Tensor& weights, N
     };
     const double epsilon = slim ? 0 : 1e-10;
     switch (rule) {
-        case Normalize::none: return drawn;
-        case Normalize::weight: return drawn * weights;
-        case Normalize::filter: return drawn * norm(weights) / (norm(drawn) + epsilon);
-        case Normalize::dfilter: return drawn / (norm(drawn) + epsilon);
-        case Normalize::layer: return drawn * weights.norm() / drawn.norm();
-        case Normalize::dlayer: return drawn / drawn.norm();
+        case Normalize::none:
+            return drawn;
+        case Normalize::weight:
+            return drawn * weights;
+        case Normalize::filter:
+            return drawn * norm(weights) / (norm(drawn) + epsilon);
+        case Normalize::dfilter:
+            return drawn / (norm(drawn) + epsilon);
+        case Normalize::layer:
+            return drawn * weights.norm() / drawn.norm();
+        case Normalize::dlayer:
+            return drawn / drawn.norm();
     }
     return {};
 }
@@ -68,8 +75,8 @@ TEST(RandomDirection, FollowsEveryNormalisation) {
         const Direction drawn = raw_direction(network, centre, 7, Space::states);
         for (const Normalize rule : all_rules) {
             for (const Ignore ignore : {Ignore::none, Ignore::biasbn, Ignore::li_compat}) {
-                const Direction direction = random_direction(
-                    network, centre, {.seed = 7, .normalize = rule, .ignore = ignore, .space = Space::states});
+                const Direction direction =
+                    random_direction(network, centre, {.seed = 7, .normalize = rule, .ignore = ignore, .space = Space::states});
                 const auto& space = network.space;
                 compared += compare(space.parameters, drawn.delta.parameters, centre.parameters, direction.delta.parameters, rule, ignore);
                 compared += compare(space.states, drawn.delta.states, centre.states, direction.delta.states, rule, ignore);

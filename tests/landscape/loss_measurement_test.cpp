@@ -1,13 +1,14 @@
-#include "../train/synthetic.hpp"
 #include "fixtures.hpp"
 
 #include "orograph/landscape/measurement.hpp"
 #include "orograph/model/forward.hpp"
 
+#include <gtest/gtest.h>
+
 #include <array>
 #include <cmath>
 
-#include <gtest/gtest.h>
+#include "../train/synthetic.hpp"
 
 namespace orograph::landscape {
 namespace {
@@ -24,7 +25,11 @@ protected:
 
     LossMeasurement make(int shard, int shards, evaluate::Loss loss = evaluate::Loss::cross_entropy) {
         return {std::make_unique<AffineSubspace>(centre_, directions_, at::kCPU),
-                evaluate::make_evaluator(network_, {.loss = loss, .kind = GetParam().second, .batch = 8}), dataset_, shard, shards, loss};
+                evaluate::make_evaluator(network_, {.loss = loss, .kind = GetParam().second, .batch = 8}),
+                dataset_,
+                shard,
+                shards,
+                loss};
     }
 
     std::vector<double> record(int shards, std::array<double, 2> point) {

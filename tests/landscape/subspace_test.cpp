@@ -2,9 +2,9 @@
 
 #include "orograph/landscape/parametrisation.hpp"
 
-#include <array>
-
 #include <gtest/gtest.h>
+
+#include <array>
 
 namespace orograph::landscape {
 namespace {

@@ -2,15 +2,15 @@
 
 #include "orograph/model/safetensors.hpp"
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <random>
 #include <set>
 #include <thread>
-
-#include <gtest/gtest.h>
 
 namespace orograph::train {
 namespace {
@@ -73,20 +73,24 @@ std::set<std::string> files_in(const std::filesystem::path& folder) {
 
 class KillTest : public ::testing::Test {
 protected:
-    KillTest() { undisturbed_code_ = Runner(undisturbed_ / "run").wait(); }
+    static void SetUpTestSuite() {
+        undisturbed_ = std::make_unique<TemporaryFolder>();
+        ASSERT_EQ(Runner(*undisturbed_ / "run").wait(), 0);
+    }
+    static void TearDownTestSuite() { undisturbed_.reset(); }
 
-    void expect_undisturbed(const TemporaryFolder& folder) {
-        ASSERT_EQ(undisturbed_code_, 0);
+    static void expect_undisturbed(const TemporaryFolder& folder) {
         for (const std::string name : {"final.safetensors", "history.csv", "epoch-001.safetensors", "epoch-002.safetensors"}) {
-            const std::string expected = bytes_of(undisturbed_ / ("run/" + name));
+            const std::string expected = bytes_of(*undisturbed_ / ("run/" + name));
             ASSERT_FALSE(expected.empty());
             EXPECT_EQ(bytes_of(folder / ("run/" + name)), expected) << name;
         }
     }
 
-    TemporaryFolder undisturbed_;
-    int undisturbed_code_ = -1;
+    static std::unique_ptr<TemporaryFolder> undisturbed_;
 };
+
+std::unique_ptr<TemporaryFolder> KillTest::undisturbed_;
 
 TEST_F(KillTest, SigkillAtAnyTimeLosesNothing) {
     const TemporaryFolder folder;
@@ -94,14 +98,14 @@ TEST_F(KillTest, SigkillAtAnyTimeLosesNothing) {
     for (int kills = 0; kills < 4; ++kills) {
         Runner runner(folder / "run");
         wait_for_a_save(runner, folder / "run/resume.safetensors", bytes_of(folder / "run/resume.safetensors"));
-        std::this_thread::sleep_for(Milliseconds(random() % 150));
+        std::this_thread::sleep_for(Milliseconds(random() % 100));
         runner.kill(SIGKILL);
         const int code = runner.wait();
         EXPECT_TRUE(code == -SIGKILL || code == 0) << code;
     }
     EXPECT_EQ(Runner(folder / "run").wait(), 0);
     expect_undisturbed(folder);
-    EXPECT_EQ(files_in(folder / "run"), files_in(undisturbed_ / "run"));
+    EXPECT_EQ(files_in(folder / "run"), files_in(*undisturbed_ / "run"));
 }
 
 TEST_F(KillTest, SignalsStopItInTheMiddleOfAnEpoch) {

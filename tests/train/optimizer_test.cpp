@@ -1,9 +1,9 @@
 #include "orograph/train/optimizer.hpp"
 
+#include <gtest/gtest.h>
+
 #include <array>
 #include <string>
-
-#include <gtest/gtest.h>
 
 namespace orograph::train {
 namespace {
@@ -47,7 +47,9 @@ at::Tensor gradient(int step) {
     return at::tensor({0.1 * (s + 1), -0.3 / (s + 1), 0.05 * s - 0.1, step % 2 == 1 ? 0.7 : -0.7}, at::kFloat);
 }
 
-at::Tensor start() { return at::tensor({0.5, -1.25, 2.0, 0.0}, at::kFloat); }
+at::Tensor start() {
+    return at::tensor({0.5, -1.25, 2.0, 0.0}, at::kFloat);
+}
 
 at::Tensor run(Optimizer& optimizer, at::Tensor parameters, int first, int last) {
     for (int step = first; step < last; ++step) {

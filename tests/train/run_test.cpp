@@ -6,10 +6,10 @@
 #include "orograph/model/forward.hpp"
 #include "orograph/train/trainer.hpp"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
-
-#include <gtest/gtest.h>
 
 namespace orograph::train {
 namespace {
@@ -203,8 +203,9 @@ TEST(Train, StopsWhenTheLossIsNotFinite) {
     const TemporaryFolder folder;
     Recipe recipe = small_recipe(2, 16);
     recipe.lr = 1e30;
-    const auto [code, message] =
-        error_of([&] { train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", "f"}, machine); });
+    const auto [code, message] = error_of([&] {
+        train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", "f"}, machine);
+    });
     EXPECT_EQ(code, ExitCode::data);
     EXPECT_NE(message.find("of epoch 1; lower train.lr"), std::string::npos) << message;
 }
@@ -214,8 +215,9 @@ TEST(Train, RefusesADatasetWithoutTrainingImages) {
     const TemporaryFolder folder;
     auto dataset = make_dataset(16, 16);
     dataset.splits.erase(dataset.splits.begin());
-    const auto [code, message] =
-        error_of([&] { train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", "f"}, machine); });
+    const auto [code, message] = error_of([&] {
+        train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", "f"}, machine);
+    });
     EXPECT_EQ(code, ExitCode::config) << message;
 }
 
@@ -225,8 +227,9 @@ TEST(Train, RefusesAFolderThatAnotherJobHolds) {
     const TemporaryFolder folder;
     std::filesystem::create_directory(folder / "run");
     const FileLock held(folder / "run/train");
-    const auto [code, message] =
-        error_of([&] { train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", "f"}, machine); });
+    const auto [code, message] = error_of([&] {
+        train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", "f"}, machine);
+    });
     EXPECT_EQ(code, ExitCode::cannot_create) << message;
 }
 

@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
         train::Recipe recipe;
         recipe.lr = 0.02;
         recipe.epochs = 3;
-        recipe.batch = 16;
-        const auto outcome = train::train(network, model::initial_weights(network, 5), testing::make_dataset(80, 32), recipe,
+        recipe.batch = 8;
+        const auto outcome = train::train(network, model::initial_weights(network, 5), testing::make_dataset(38, 16), recipe,
                                           {argv[1], "killed run", false}, {.threads = 2, .progress = "none", .save_s = 0});
         return outcome.complete ? 0 : 75;
     } catch (const Error& error) {

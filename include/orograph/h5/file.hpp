@@ -3,10 +3,8 @@
 #include "orograph/h5/group.hpp"
 #include "orograph/par/communicator.hpp"
 
-#include <cstddef>
 #include <filesystem>
 #include <functional>
-#include <vector>
 
 namespace orograph::h5 {
 
@@ -33,9 +31,6 @@ public:
 private:
     enum class Closing { at_destruction, explicit_only };
     File(FileHandle handle, std::string shown_as, std::int64_t bytes, Closing closing);
-    static File create_in_memory(const std::filesystem::path& free_path, const std::string& shown_as);
-    std::vector<std::byte> image();
-    friend void create_atomically(const std::filesystem::path&, const std::function<void(Group)>&);
 
     FileHandle handle_;
     std::string shown_as_;  // in messages

@@ -2,9 +2,9 @@
 
 #include "orograph/train/trainer.hpp"
 
-#include <vector>
-
 #include <torch/types.h>
+
+#include <vector>
 
 namespace orograph::train {
 

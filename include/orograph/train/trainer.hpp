@@ -18,8 +18,8 @@ enum class OptimizerKind { sgd, adam };
 struct Recipe {
     OptimizerKind optimizer = OptimizerKind::sgd;
     double lr = 0.1;
-    double momentum = 0.9;      // sgd
-    bool nesterov = true;       // sgd
+    double momentum = 0.9;                              // sgd
+    bool nesterov = true;                               // sgd
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  // adam (Kingma & Ba 2015), as torch.optim.Adam
     double weight_decay = 5e-4;                         // added to the gradient, as torch.optim does
     std::int64_t batch = 128;
@@ -57,8 +57,8 @@ struct Machine {
     at::Device device = at::kCPU;
     double progress_s = 10;
     std::string progress = "auto";
-    double save_s = 30;                            // at most about this much work is lost to a kill
-    std::function<bool()> stop = stop_requested;   // asked before every step, and by another thread during evaluations
+    double save_s = 30;                           // at most about this much work is lost to a kill
+    std::function<bool()> stop = stop_requested;  // asked before every step, and by another thread during evaluations
 };
 
 // Trains from `start` and writes a checkpoint per epoch; resumes from the newest resume file that is whole, bitwise on the CPU with the
