@@ -29,6 +29,8 @@ if(OROGRAPH_CUDA)
   set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no 20 here
   set(TORCH_CUDA_ARCH_LIST "8.0;9.0")  # Torch's own detection runs a project that fails without a GPU
   enable_language(CUDA)
+  # CMake 3.25.1 marks this target as deprecated without asking whether CUDA 13 still has it.
+  add_library(CUDA::nvToolsExt INTERFACE IMPORTED)
   find_package(CUDAToolkit REQUIRED)
 endif()
 find_package(Torch REQUIRED)

@@ -20,7 +20,8 @@ std::unique_ptr<landscape::LossMeasurement> make_measurement(const Inputs& input
     auto evaluator = evaluate::make_evaluator(inputs.network, options);
     identity = evaluator->identity();
     auto subspace = std::make_unique<landscape::AffineSubspace>(inputs.weights, inputs.directions, options.device);
-    return std::make_unique<landscape::LossMeasurement>(std::move(subspace), std::move(evaluator), inputs.dataset, std::max(grid.shard, 0), grid.shards);
+    return std::make_unique<landscape::LossMeasurement>(std::move(subspace), std::move(evaluator), inputs.dataset, std::max(grid.shard, 0), grid.shards,
+                                                        options.loss);
 }
 
 // Ranks on unlike machines would mix digits in one file.

@@ -11,7 +11,8 @@ namespace orograph::h5 {
 void write_text_attribute(Id object, const std::string& where, const std::string& name, const std::string& value);
 
 // `count` values; -1: a scalar.
-void write_number_attribute(Id object, const std::string& where, const std::string& name, Type type, const void* values, std::int64_t count);
+void write_number_attribute(Id object, const std::string& where, const std::string& name, Type type, const void* values,
+                            std::int64_t count);
 
 bool has_attribute(Id object, const std::string& name);
 std::string read_text_attribute(Id object, const std::string& where, const std::string& name);

@@ -17,10 +17,12 @@ namespace {
 void write_and_sync(const std::filesystem::path& path, const std::string& shown_as, std::span<const std::byte> bytes) {
     errno = 0;
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    OROGRAPH_VALIDATE(out.is_open(), ExitCode::cannot_create, "cannot create ", shown_as, " (", std::strerror(errno), "); choose another place");
+    OROGRAPH_VALIDATE(out.is_open(), ExitCode::cannot_create, "cannot create ", shown_as, " (", std::strerror(errno),
+                      "); choose another place");
     out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     out.close();
-    OROGRAPH_VALIDATE(!out.fail(), ExitCode::io, "cannot write ", shown_as, " (", std::strerror(errno), "); free some space there, or choose another place");
+    OROGRAPH_VALIDATE(!out.fail(), ExitCode::io, "cannot write ", shown_as, " (", std::strerror(errno),
+                      "); free some space there, or choose another place");
     sync_path(path);
 }
 

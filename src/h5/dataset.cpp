@@ -51,9 +51,11 @@ void Dataset::write_element_bytes(std::int64_t index, const void* value, Type ty
     if (!shape_.empty()) {
         const auto start = place_of(index, shape_);
         const std::vector<hsize_t> count(shape_.size(), 1);
-        check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), ExitCode::io, "cannot write ", where_);
+        check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), ExitCode::io, "cannot write ",
+              where_);
     }
-    check(H5Dwrite(get(), memory_type(type), one.get(), space.get(), H5P_DEFAULT, value), ExitCode::io, "cannot write element ", index, " of ", where_);
+    check(H5Dwrite(get(), memory_type(type), one.get(), space.get(), H5P_DEFAULT, value), ExitCode::io, "cannot write element ", index,
+          " of ", where_);
 }
 
 void Dataset::set_text(const std::string& name, const std::string& value) {
@@ -73,7 +75,8 @@ void Dataset::make_scale(const std::string& name) {
 }
 
 void Dataset::attach_scale(const Dataset& scale, int dimension) {
-    check(H5DSattach_scale(get(), scale.get(), static_cast<unsigned>(dimension)), ExitCode::io, "cannot attach ", scale.where(), " to ", where_);
+    check(H5DSattach_scale(get(), scale.get(), static_cast<unsigned>(dimension)), ExitCode::io, "cannot attach ", scale.where(), " to ",
+          where_);
 }
 
 }  // namespace orograph::h5

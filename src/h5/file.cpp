@@ -44,8 +44,8 @@ std::int64_t bytes_of(const std::filesystem::path& path) {
 
 PropertiesHandle access_properties() {
     PropertiesHandle access(check(H5Pcreate(H5P_FILE_ACCESS), ExitCode::internal, "cannot make a property list"));
-    const bool set = H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 && H5Pset_sieve_buf_size(access.get(), 0) >= 0 &&
-                     H5Pset_file_locking(access.get(), false, true) >= 0;
+    const bool set = H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+                     H5Pset_sieve_buf_size(access.get(), 0) >= 0 && H5Pset_file_locking(access.get(), false, true) >= 0;
     check(set ? 0 : -1, ExitCode::internal, "cannot set the properties of an HDF5 file");
     return access;
 }
@@ -66,7 +66,8 @@ File File::open(const std::filesystem::path& path) {
     start_library();
     require_readable(path);
     OROGRAPH_VALIDATE(has_signature(path), ExitCode::data, path.string(), " is not an HDF5 file");
-    FileHandle handle(check(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get()), ExitCode::data, path.string(), " is cut short or damaged"));
+    FileHandle handle(
+        check(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get()), ExitCode::data, path.string(), " is cut short or damaged"));
     return {std::move(handle), path.string(), bytes_of(path), Closing::at_destruction};
 }
 
@@ -78,7 +79,9 @@ File File::open_shared(const par::Communicator& comm, const std::filesystem::pat
     const bool opened = handle.get() >= 0;
     const std::string reason = opened ? "" : last_reason();
     File file(std::move(handle), path.string(), bytes_of(path), comm.is_null() ? Closing::at_destruction : Closing::explicit_only);
-    par::agree(comm, [&] { OROGRAPH_VALIDATE(opened, ExitCode::io, "rank ", comm.rank(), " cannot open ", path.string(), " for writing (", reason, ")"); });
+    par::agree(comm, [&] {
+        OROGRAPH_VALIDATE(opened, ExitCode::io, "rank ", comm.rank(), " cannot open ", path.string(), " for writing (", reason, ")");
+    });
     return file;
 }
 

@@ -45,14 +45,16 @@ void require_plain_layout(Id dataset, const std::string& where) {
     const PropertiesHandle creation(check(H5Dget_create_plist(dataset), ExitCode::data, where, " has no layout"));
     OROGRAPH_VALIDATE(H5Pget_layout(creation.get()) == H5D_CONTIGUOUS, ExitCode::data, where,
                       " is chunked, compressed or virtual; store it contiguous, as h5py's create_dataset(name, data=...) does");
-    OROGRAPH_VALIDATE(H5Pget_external_count(creation.get()) == 0, ExitCode::data, where, " lies in another file (external storage); store it in this one");
+    OROGRAPH_VALIDATE(H5Pget_external_count(creation.get()) == 0, ExitCode::data, where,
+                      " lies in another file (external storage); store it in this one");
 }
 
 std::vector<std::int64_t> shape_of(Id dataset, const std::string& where, std::int64_t element_bytes, std::int64_t file_bytes) {
     const SpaceHandle space(check(H5Dget_space(dataset), ExitCode::data, where, " has no extent"));
     const auto kind = H5Sget_simple_extent_type(space.get());
     OROGRAPH_VALIDATE(kind == H5S_SCALAR || kind == H5S_SIMPLE, ExitCode::data, where, " is empty");
-    std::vector<hsize_t> extent(static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space.get()), ExitCode::data, where, " has no extent")));
+    std::vector<hsize_t> extent(
+        static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space.get()), ExitCode::data, where, " has no extent")));
     check(H5Sget_simple_extent_dims(space.get(), extent.data(), nullptr), ExitCode::data, where, " has no extent");
     hsize_t room = static_cast<hsize_t>(file_bytes / element_bytes);
     for (const hsize_t length : extent) {
@@ -66,8 +68,8 @@ void require_stored(Id dataset, const std::string& where, std::int64_t bytes, st
     if (bytes == 0) return;
     const auto stored = static_cast<std::int64_t>(H5Dget_storage_size(dataset));
     const haddr_t offset = H5Dget_offset(dataset);
-    OROGRAPH_VALIDATE(bytes <= file_bytes && stored == bytes && offset != HADDR_UNDEF && offset <= static_cast<haddr_t>(file_bytes - bytes), ExitCode::data, where,
-                      " claims ", bytes, " bytes that its file does not hold");
+    OROGRAPH_VALIDATE(bytes <= file_bytes && stored == bytes && offset != HADDR_UNDEF && offset <= static_cast<haddr_t>(file_bytes - bytes),
+                      ExitCode::data, where, " claims ", bytes, " bytes that its file does not hold");
 }
 
 }  // namespace
@@ -109,14 +111,17 @@ void Group::require_hard_link(const std::string& name) const {
     OROGRAPH_VALIDATE(has(name), ExitCode::data, where(), " has no '", name, "'");
     H5L_info_t link;
     check(H5Lget_info(get(), name.c_str(), &link, H5P_DEFAULT), ExitCode::data, "cannot look up ", place(name));
-    OROGRAPH_VALIDATE(link.type == H5L_TYPE_HARD, ExitCode::data, place(name), " is a link to somewhere else; store the object itself there");
+    OROGRAPH_VALIDATE(link.type == H5L_TYPE_HARD, ExitCode::data, place(name),
+                      " is a link to somewhere else; store the object itself there");
 }
 
 Group Group::create_group(const std::string& name) {
     auto creation = make_properties(H5P_GROUP_CREATE);
     check(H5Pset_obj_track_times(creation.get(), false), ExitCode::internal, "cannot switch time stamps off");
-    check(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), ExitCode::internal, "cannot keep the order");
-    GroupHandle group(check(H5Gcreate2(get(), name.c_str(), utf8_link().get(), creation.get(), H5P_DEFAULT), ExitCode::io, "cannot write ", place(name)));
+    check(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), ExitCode::internal,
+          "cannot keep the order");
+    GroupHandle group(
+        check(H5Gcreate2(get(), name.c_str(), utf8_link().get(), creation.get(), H5P_DEFAULT), ExitCode::io, "cannot write ", place(name)));
     return {std::move(group), file_, path_of(name), file_bytes_};
 }
 
@@ -129,8 +134,9 @@ Group Group::open_group(const std::string& name) const {
 Dataset Group::create_filled(const std::string& name, const std::vector<std::int64_t>& shape, Type type, const void* fill) {
     const auto creation = early_contiguous();
     check(H5Pset_fill_value(creation.get(), memory_type(type), fill), ExitCode::internal, "cannot set a fill value");
-    DatasetHandle dataset(check(H5Dcreate2(get(), name.c_str(), stored_type(type), make_space(shape).get(), utf8_link().get(), creation.get(), H5P_DEFAULT),
-                                ExitCode::io, "cannot write ", place(name)));
+    DatasetHandle dataset(
+        check(H5Dcreate2(get(), name.c_str(), stored_type(type), make_space(shape).get(), utf8_link().get(), creation.get(), H5P_DEFAULT),
+              ExitCode::io, "cannot write ", place(name)));
     return {std::move(dataset), type, shape, place(name)};
 }
 
@@ -155,8 +161,9 @@ Dataset Group::open_dataset(const std::string& name, Type type) const {
 void Group::create_text(const std::string& name, const std::string& value) {
     const auto type = text_type(value.size());
     const std::string bytes = value.empty() ? std::string(1, '\0') : value;
-    const DatasetHandle dataset(check(H5Dcreate2(get(), name.c_str(), type.get(), make_space({}).get(), utf8_link().get(), early_contiguous().get(), H5P_DEFAULT),
-                                      ExitCode::io, "cannot write ", place(name)));
+    const DatasetHandle dataset(
+        check(H5Dcreate2(get(), name.c_str(), type.get(), make_space({}).get(), utf8_link().get(), early_contiguous().get(), H5P_DEFAULT),
+              ExitCode::io, "cannot write ", place(name)));
     check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), ExitCode::io, "cannot write ", place(name));
 }
 

@@ -23,12 +23,26 @@ void note_failure(herr_t result, const char* what) noexcept {
 
 }  // namespace
 
-void FileTraits::close(Id id) noexcept { note_failure(H5Fclose(id), "a file"); }
-void GroupTraits::close(Id id) noexcept { note_failure(H5Gclose(id), "a group"); }
-void DatasetTraits::close(Id id) noexcept { note_failure(H5Dclose(id), "a dataset"); }
-void AttributeTraits::close(Id id) noexcept { note_failure(H5Aclose(id), "an attribute"); }
-void SpaceTraits::close(Id id) noexcept { note_failure(H5Sclose(id), "a data space"); }
-void TypeTraits::close(Id id) noexcept { note_failure(H5Tclose(id), "a data type"); }
-void PropertiesTraits::close(Id id) noexcept { note_failure(H5Pclose(id), "a property list"); }
+void FileTraits::close(Id id) noexcept {
+    note_failure(H5Fclose(id), "a file");
+}
+void GroupTraits::close(Id id) noexcept {
+    note_failure(H5Gclose(id), "a group");
+}
+void DatasetTraits::close(Id id) noexcept {
+    note_failure(H5Dclose(id), "a dataset");
+}
+void AttributeTraits::close(Id id) noexcept {
+    note_failure(H5Aclose(id), "an attribute");
+}
+void SpaceTraits::close(Id id) noexcept {
+    note_failure(H5Sclose(id), "a data space");
+}
+void TypeTraits::close(Id id) noexcept {
+    note_failure(H5Tclose(id), "a data type");
+}
+void PropertiesTraits::close(Id id) noexcept {
+    note_failure(H5Pclose(id), "a property list");
+}
 
 }  // namespace orograph::h5

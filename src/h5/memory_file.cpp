@@ -29,8 +29,10 @@ void* resize(void* memory, std::size_t bytes, H5FD_file_image_op_t, void*) {
 }
 
 herr_t keep_or_free(void* memory, H5FD_file_image_op_t operation, void* kept) {
-    if (operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE) *static_cast<void**>(kept) = memory;
-    else std::free(memory);
+    if (operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
+        *static_cast<void**>(kept) = memory;
+    else
+        std::free(memory);
     return 0;
 }
 

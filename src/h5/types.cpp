@@ -10,36 +10,54 @@ namespace orograph::h5 {
 
 Id stored_type(Type type) {
     switch (type) {
-        case Type::float64: return H5T_IEEE_F64LE;
-        case Type::float32: return H5T_IEEE_F32LE;
-        case Type::int64: return H5T_STD_I64LE;
-        case Type::int32: return H5T_STD_I32LE;
-        case Type::uint32: return H5T_STD_U32LE;
-        case Type::uint8: return H5T_STD_U8LE;
+        case Type::float64:
+            return H5T_IEEE_F64LE;
+        case Type::float32:
+            return H5T_IEEE_F32LE;
+        case Type::int64:
+            return H5T_STD_I64LE;
+        case Type::int32:
+            return H5T_STD_I32LE;
+        case Type::uint32:
+            return H5T_STD_U32LE;
+        case Type::uint8:
+            return H5T_STD_U8LE;
     }
     return -1;
 }
 
 Id memory_type(Type type) {
     switch (type) {
-        case Type::float64: return H5T_NATIVE_DOUBLE;
-        case Type::float32: return H5T_NATIVE_FLOAT;
-        case Type::int64: return H5T_NATIVE_INT64;
-        case Type::int32: return H5T_NATIVE_INT32;
-        case Type::uint32: return H5T_NATIVE_UINT32;
-        case Type::uint8: return H5T_NATIVE_UINT8;
+        case Type::float64:
+            return H5T_NATIVE_DOUBLE;
+        case Type::float32:
+            return H5T_NATIVE_FLOAT;
+        case Type::int64:
+            return H5T_NATIVE_INT64;
+        case Type::int32:
+            return H5T_NATIVE_INT32;
+        case Type::uint32:
+            return H5T_NATIVE_UINT32;
+        case Type::uint8:
+            return H5T_NATIVE_UINT8;
     }
     return -1;
 }
 
 const char* name_of(Type type) {
     switch (type) {
-        case Type::float64: return "float64";
-        case Type::float32: return "float32";
-        case Type::int64: return "int64";
-        case Type::int32: return "int32";
-        case Type::uint32: return "uint32";
-        case Type::uint8: return "uint8";
+        case Type::float64:
+            return "float64";
+        case Type::float32:
+            return "float32";
+        case Type::int64:
+            return "int64";
+        case Type::int32:
+            return "int32";
+        case Type::uint32:
+            return "uint32";
+        case Type::uint8:
+            return "uint8";
     }
     return "unknown";
 }

@@ -46,21 +46,27 @@ Value value_of(const Words<Value, count>& words, const std::string& wanted, cons
 Normalize normalize_from(const std::string& word) {
     return value_of(normalize_words, word, "normalize");
 }
+
 Ignore ignore_from(const std::string& word) {
     return value_of(ignore_words, word, "ignore");
 }
+
 Space space_from(const std::string& word) {
     return value_of(space_words, word, "space");
 }
+
 const char* to_string(Normalize value) {
     return word_of(normalize_words, value);
 }
+
 const char* to_string(Ignore value) {
     return word_of(ignore_words, value);
 }
+
 const char* to_string(Space value) {
     return word_of(space_words, value);
 }
+
 const char* to_string(DirectionKind value) {
     return word_of(kind_words, value);
 }

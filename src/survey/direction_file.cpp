@@ -24,8 +24,8 @@ std::vector<StoredTensor> load_tensors(const std::filesystem::path& path, const 
     std::int64_t left = group.file_bytes();  // many links to one dataset must not make much of a small file
     for (std::size_t number = 0; number < count; ++number) {
         const auto name = std::to_string(number);
-        OROGRAPH_VALIDATE(group.has(name), ExitCode::data, group.where(), ": its ", count, " datasets are not named 0 to ", count - 1, ", '", name,
-                          "' is missing");
+        OROGRAPH_VALIDATE(group.has(name), ExitCode::data, group.where(), ": its ", count, " datasets are not named 0 to ", count - 1,
+                          ", '", name, "' is missing");
         const auto dataset = group.open_dataset(name, h5::Type::float32);
         left -= dataset.size() * static_cast<std::int64_t>(sizeof(float));
         OROGRAPH_VALIDATE(left >= 0, ExitCode::data, group.where(), " claims more bytes than its file has");
@@ -42,7 +42,8 @@ bool has_value(PointStatus status) {
 std::vector<double> transposed(const Surface& surface, const std::vector<double>& values, std::size_t nx, std::size_t ny) {
     std::vector<double> out(values.size());
     for (std::size_t i = 0; i < nx; ++i) {
-        for (std::size_t j = 0; j < ny; ++j) out[j * nx + i] = has_value(surface.statuses[i * ny + j]) ? values[i * ny + j] : li_not_computed;
+        for (std::size_t j = 0; j < ny; ++j)
+            out[j * nx + i] = has_value(surface.statuses[i * ny + j]) ? values[i * ny + j] : li_not_computed;
     }
     return out;
 }
@@ -69,7 +70,8 @@ std::vector<StoredTensor> read_direction_file(const std::filesystem::path& path,
         return load_tensors(path, group);
     } catch (const Error& error) {
         if (error.code() != ExitCode::data) throw;
-        throw Error(ExitCode::data, cat(error.what(), "; a direction file holds float32 datasets 0, 1, ... in groups xdirection and ydirection"));
+        throw Error(ExitCode::data,
+                    cat(error.what(), "; a direction file holds float32 datasets 0, 1, ... in groups xdirection and ydirection"));
     }
 }
 
@@ -87,7 +89,8 @@ void write_direction_file(const std::filesystem::path& path, const std::vector<N
 
 void write_li_surface(const std::filesystem::path& path, const Surface& surface) {
     const auto axes = surface.schema.grid.axes().size();
-    OROGRAPH_VALIDATE(axes <= 2, ExitCode::data, "a survey with ", axes, " axes has no place in Li et al.'s format; it holds lines and planes");
+    OROGRAPH_VALIDATE(axes <= 2, ExitCode::data, "a survey with ", axes,
+                      " axes has no place in Li et al.'s format; it holds lines and planes");
     h5::create_atomically(path, [&](h5::Group root) { fill_li_surface(std::move(root), surface); });
 }
 

@@ -4,12 +4,12 @@
 #include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <optional>
 #include <system_error>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace orograph::survey {
 

@@ -65,15 +65,18 @@ void write_directions(h5::Group& root, const std::vector<StoredDirection>& direc
     for (const auto& direction : directions) {
         auto group = all.create_group(direction.axis);
         for (const auto& [key, value] : direction.attributes) group.set_text(key, value);
-        for (const auto& tensor : direction.tensors) group.create_dataset<float>(tensor.name, tensor.shape, 0.0F).write<float>(tensor.values);
+        for (const auto& tensor : direction.tensors)
+            group.create_dataset<float>(tensor.name, tensor.shape, 0.0F).write<float>(tensor.values);
     }
 }
 
 void write_provenance(h5::Group& root, const SurfaceSchema& schema) {
     auto provenance = root.create_group("provenance");
     for (const auto& [key, value] : schema.provenance) {
-        if (value.size() > max_attribute_bytes) provenance.create_text(key, value);
-        else provenance.set_text(key, value);
+        if (value.size() > max_attribute_bytes)
+            provenance.create_text(key, value);
+        else
+            provenance.set_text(key, value);
     }
     auto fingerprints = provenance.create_group("fingerprints");
     for (const auto& [item, value] : schema.fingerprints) fingerprints.set_text(item, value);

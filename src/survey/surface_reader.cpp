@@ -26,7 +26,8 @@ Grid read_grid(const h5::Group& root) {
     std::vector<std::int64_t> lengths;
     for (const auto& name : names) {
         const auto dataset = root.open_dataset(coordinates_name(name), h5::Type::float64);
-        OROGRAPH_VALIDATE(dataset.shape().size() == 1 && dataset.size() > 0, ExitCode::data, dataset.where(), " is not a row of coordinates");
+        OROGRAPH_VALIDATE(dataset.shape().size() == 1 && dataset.size() > 0, ExitCode::data, dataset.where(),
+                          " is not a row of coordinates");
         axes.push_back({name, dataset.read<double>()});
         lengths.push_back(dataset.size());
     }
@@ -83,7 +84,8 @@ std::map<std::string, std::string> read_provenance(const h5::Group& provenance) 
 std::vector<PointStatus> to_statuses(const std::vector<std::uint8_t>& bytes) {
     std::vector<PointStatus> statuses;
     statuses.reserve(bytes.size());
-    for (const auto byte : bytes) statuses.push_back(static_cast<PointStatus>(std::min(byte, static_cast<std::uint8_t>(PointStatus::failed))));
+    for (const auto byte : bytes)
+        statuses.push_back(static_cast<PointStatus>(std::min(byte, static_cast<std::uint8_t>(PointStatus::failed))));
     return statuses;
 }
 
@@ -96,7 +98,8 @@ std::vector<PointIndex> find_damaged(const Surface& surface, const std::vector<s
         for (std::size_t field = 0; field < record.size(); ++field) record[field] = surface.values[field][point];
         const PointIndex index{static_cast<std::int64_t>(point)};
         const auto expected = checksum(index, record, static_cast<PointStatus>(status_bytes[point]));
-        if (expected != surface.crcs[point] || status_bytes[point] > static_cast<std::uint8_t>(PointStatus::failed)) damaged.push_back(index);
+        if (expected != surface.crcs[point] || status_bytes[point] > static_cast<std::uint8_t>(PointStatus::failed))
+            damaged.push_back(index);
     }
     return damaged;
 }
@@ -119,11 +122,16 @@ std::int64_t Surface::count(PointStatus status) const {
 SurfaceSchema read_schema(const h5::Group& root) {
     OROGRAPH_VALIDATE(root.has("status") && root.has("provenance"), ExitCode::data, root.where(), " is not a surface file of Orograph");
     const auto format = root.number("orograph_format");
-    OROGRAPH_VALIDATE(format == surface_format, ExitCode::data, root.where(), " has surface format ", format, ", this program reads ", surface_format);
+    OROGRAPH_VALIDATE(format == surface_format, ExitCode::data, root.where(), " has surface format ", format, ", this program reads ",
+                      surface_format);
     auto grid = read_grid(root);
     auto fields = read_fields(root, grid);
     const auto provenance = root.open_group("provenance");
-    return {root.text("title"), std::move(grid),           std::move(fields), read_directions(root), provenance.open_group("fingerprints").texts(),
+    return {root.text("title"),
+            std::move(grid),
+            std::move(fields),
+            read_directions(root),
+            provenance.open_group("fingerprints").texts(),
             read_provenance(provenance)};
 }
 
@@ -137,7 +145,8 @@ Surface load_surface(const std::filesystem::path& path) {
     const auto crcs = root.open_dataset("crc32", h5::Type::uint32);
     OROGRAPH_VALIDATE(crcs.shape() == shape_of(surface.schema.grid), ExitCode::data, crcs.where(), ": its shape is not that of the axes");
     surface.crcs = crcs.read<std::uint32_t>();
-    for (const auto& field : surface.schema.fields) surface.values.push_back(root.open_dataset(field.name, h5::Type::float64).read<double>());
+    for (const auto& field : surface.schema.fields)
+        surface.values.push_back(root.open_dataset(field.name, h5::Type::float64).read<double>());
     surface.statuses = to_statuses(status_bytes);
     surface.damaged = find_damaged(surface, status_bytes);
     blank_pending(surface);

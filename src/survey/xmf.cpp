@@ -12,11 +12,20 @@ std::string escaped(const std::string& text) {
     std::string out;
     for (const char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            default: out += c;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            default:
+                out += c;
         }
     }
     return out;
@@ -47,14 +56,16 @@ std::string geometry(const Grid& grid) {
 }
 
 std::string attribute(const std::string& name, const std::string& dimensions, const std::string& number, const std::string& file) {
-    return cat("<Attribute Name=\"", escaped(name), "\" AttributeType=\"Scalar\" Center=\"Node\">\n<DataItem Dimensions=\"", dimensions, "\" ", number,
-               " Format=\"HDF\">", escaped(file), ":/", escaped(name), "</DataItem>\n</Attribute>\n");
+    return cat("<Attribute Name=\"", escaped(name), "\" AttributeType=\"Scalar\" Center=\"Node\">\n<DataItem Dimensions=\"", dimensions,
+               "\" ", number, " Format=\"HDF\">", escaped(file), ":/", escaped(name), "</DataItem>\n</Attribute>\n");
 }
 
 std::string document(const std::string& file, const SurfaceSchema& schema) {
     const auto dimensions = dimensions_of(schema.grid);
-    std::string out = cat("<?xml version=\"1.0\"?>\n<!DOCTYPE Xdmf SYSTEM \"Xdmf.dtd\" []>\n<Xdmf Version=\"2.0\">\n<Domain>\n<Grid Name=\"",
-                          escaped(schema.title), "\" GridType=\"Uniform\">\n<Topology TopologyType=\"3DSMesh\" Dimensions=\"", mesh_of(schema.grid), "\"/>\n");
+    std::string out =
+        cat("<?xml version=\"1.0\"?>\n<!DOCTYPE Xdmf SYSTEM \"Xdmf.dtd\" []>\n<Xdmf Version=\"2.0\">\n<Domain>\n<Grid Name=\"",
+            escaped(schema.title), "\" GridType=\"Uniform\">\n<Topology TopologyType=\"3DSMesh\" Dimensions=\"", mesh_of(schema.grid),
+            "\"/>\n");
     out += geometry(schema.grid);
     for (const auto& field : schema.fields) out += attribute(field.name, dimensions, "NumberType=\"Float\" Precision=\"8\"", file);
     out += attribute("status", dimensions, "NumberType=\"UChar\" Precision=\"1\"", file);

@@ -12,8 +12,7 @@ struct Batch {
 };
 
 // Training batches of one split: shuffled anew each epoch, augmented, the last one as small as what is left. A batch depends on the
-// recipe's seed,
-// the epoch and its number only, so that training can go on from any step.
+// recipe's seed, the epoch and its number only, so that training can go on from any step.
 class Feeder {
 public:
     // `split` (CPU) must outlive the feeder. Batches come out on `device`: channels last on the CPU, where convolutions are faster so.

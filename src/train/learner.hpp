@@ -14,15 +14,13 @@ namespace orograph::train {
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 // A network in training. Parameters and gradient are one flat vector each, of which every tensor of the network is a view: the optimizer is
-// a few
-// calls on whole vectors.
+// a few calls on whole vectors.
 class Learner {
 public:
     Learner(const model::Network& network, const model::Weights& start, const Recipe& recipe, at::Device device);
 
     // One optimizer step on the batch's mean cross-entropy, BN normalising with the batch; returns the loss before it. Where that is not
-    // finite the
-    // parameters stay as they are.
+    // finite the parameters stay as they are.
     double step(const Batch& batch, double lr);
 
     const model::Weights& weights() const { return weights_; }

@@ -22,16 +22,14 @@ struct RunState {
 };
 
 // The folder of one training run, held against other jobs while this object lives. A resume file is written beside, then the old one
-// becomes
-// resume.previous and the new one takes its name: whenever the process dies, one whole file is there.
+// becomes resume.previous and the new one takes its name: whenever the process dies, one whole file is there.
 class RunFolder {
 public:
     // Error(cannot_create): the folder cannot be made, or another job holds it.
     explicit RunFolder(const Place& place);
 
     // Fills `tensors` from the newest whole resume file of this run; empty where the folder holds no run. What belongs to another run, or
-    // cannot be
-    // resumed, is an Error(data), or with Place::overwrite is deleted.
+    // cannot be resumed, is an Error(data), or with Place::overwrite is deleted.
     std::optional<RunState> restore(const NamedTensors& tensors);
 
     void save(const RunState& state, const NamedTensors& tensors);

@@ -1,7 +1,8 @@
+#include "orograph/survey/direction_file.hpp"
+
 #include "synthetic_surface.hpp"
 
 #include "orograph/core/error.hpp"
-#include "orograph/survey/direction_file.hpp"
 
 #include <gmock/gmock.h>
 #include <hdf5.h>
@@ -55,7 +56,8 @@ void put_floats(hid_t group, const char* name, const std::vector<hsize_t>& shape
 
 TEST_F(DirectionFileTest, WhatIsWrittenIsReadBack) {
     std::vector<StoredTensor> x, y;
-    for (int number = 0; number < 12; ++number) x.push_back({cat("layer", number), {2, number + 1}, std::vector<float>(2 * (number + 1), 0.5F * number)});
+    for (int number = 0; number < 12; ++number)
+        x.push_back({cat("layer", number), {2, number + 1}, std::vector<float>(2 * (number + 1), 0.5F * number)});
     y.push_back({"scalar", {}, {3.25F}});
     y.push_back({"vector", {3}, {1.0F, -2.0F, 1e-40F}});
     write_direction_file(path, {{"xdirection", x}, {"ydirection", y}});
@@ -159,7 +161,8 @@ TEST_F(DirectionFileTest, OtherTypesAreRefused) {
 
 TEST_F(DirectionFileTest, ShapesBeyondTheFileAreRefusedBeforeAllocation) {
     const hsize_t huge = hsize_t{1} << 40;
-    for (const auto& shape : std::vector<std::vector<hsize_t>>{{huge}, {huge, huge}, {hsize_t{1} << 32, hsize_t{1} << 31, 0}, {1000, 1000}}) {
+    for (const auto& shape :
+         std::vector<std::vector<hsize_t>>{{huge}, {huge, huge}, {hsize_t{1} << 32, hsize_t{1} << 31, 0}, {1000, 1000}}) {
         make_foreign([&](hid_t group) { put(group, "0", H5T_IEEE_F32LE, shape, nullptr); });
         expect_refused("claims more bytes than its file has");
     }
@@ -170,7 +173,8 @@ TEST_F(DirectionFileTest, ShapesBeyondTheFileAreRefusedBeforeAllocation) {
 TEST_F(DirectionFileTest, ManyLinksToOneDatasetAreRefused) {
     make_foreign([](hid_t group) {
         put_floats(group, "0", {5000}, std::vector<float>(5000, 1.0F));
-        for (int number = 1; number < 100; ++number) H5Lcreate_hard(group, "0", group, std::to_string(number).c_str(), H5P_DEFAULT, H5P_DEFAULT);
+        for (int number = 1; number < 100; ++number)
+            H5Lcreate_hard(group, "0", group, std::to_string(number).c_str(), H5P_DEFAULT, H5P_DEFAULT);
     });
     expect_refused("claims more bytes than its file has");
 }
@@ -182,7 +186,8 @@ TEST_F(DirectionFileTest, LiSurfaceIsTransposedAndMarksWhatIsMissing) {
         auto& values = surface.values.emplace_back();
         for (int point = 0; point < nx * ny; ++point) values.push_back(synthetic::value_of(point, field));
     }
-    for (int point = 0; point < nx * ny; ++point) surface.statuses.push_back(point == 1 ? PointStatus::pending : synthetic::status_of(point));
+    for (int point = 0; point < nx * ny; ++point)
+        surface.statuses.push_back(point == 1 ? PointStatus::pending : synthetic::status_of(point));
     write_li_surface(path, surface);
 
     const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);

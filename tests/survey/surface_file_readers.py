@@ -1,5 +1,7 @@
-"""Opens a surface file that the C++ code wrote with the readers people have - h5py, xarray where it has an HDF5 engine, h5dump, and for the .xmf VTK where it is
-installed - and compares what they see with the formulas of synthetic_surface.hpp. Usage: surface_file_readers.py SURFACE_WRITER"""
+"""Opens a surface file that the C++ code wrote with the readers people have - h5py, xarray where it has an HDF5 engine, h5dump, and for
+the .xmf VTK where it is installed - and compares what they see with the formulas of synthetic_surface.hpp.
+
+Usage: surface_file_readers.py SURFACE_WRITER"""
 import importlib.util
 import math
 import shutil
@@ -90,7 +92,8 @@ def check_h5dump(path, shape):
         return 0
     header = subprocess.run(["h5dump", "-H", path], check=True, capture_output=True, text=True).stdout
     assert "H5T_IEEE_F64LE" in header and "DIMENSION_LIST" in header
-    text = subprocess.run(["h5dump", "-m", "%.17g", "-d", "/test_acc", "-y", "-w", "1", "-A", "0", path], check=True, capture_output=True, text=True).stdout
+    command = ["h5dump", "-m", "%.17g", "-d", "/test_acc", "-y", "-w", "1", "-A", "0", path]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     data = text[text.index("DATA {") + 6 : text.rindex("}")].split("}")[0]
     values = np.array([float(word.strip(",")) for word in data.split()])
     np.testing.assert_array_equal(bits(values.reshape(shape)), bits(expected(3, shape)))

@@ -3,40 +3,23 @@
 #include "orograph/core/error.hpp"
 
 #include <gmock/gmock.h>
-
-#include <cmath>
-#include <csignal>
-#include <cstring>
-#include <fstream>
-#include <iterator>
-#include <optional>
-#include <random>
-
 #include <sys/resource.h>
+
+#include <csignal>
 
 namespace orograph::survey {
 namespace {
 
+using synthetic::bytes_of;
 using synthetic::error_of;
+using synthetic::expect_values;
 using synthetic::record_of;
 using synthetic::status_of;
+using synthetic::write_bytes;
 using testing::HasSubstr;
 
 constexpr int nx = 7, ny = 5;
 constexpr std::int64_t points = nx * ny;
-
-bool same_bits(double a, double b) {
-    return std::memcmp(&a, &b, sizeof(a)) == 0;
-}
-
-std::string bytes_of(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
 
 class SurfaceFileTest : public synthetic::FolderTest {
 protected:
@@ -60,21 +43,6 @@ protected:
         file.close();
     }
 
-    // The number of values compared with their formula.
-    static int expect_values(const Surface& surface, std::int64_t first, std::int64_t last) {
-        int compared = 0;
-        for (std::int64_t point = 0; point < points; ++point) {
-            const bool computed = point >= first && point < last;
-            EXPECT_EQ(surface.statuses[point], computed ? status_of(point) : PointStatus::pending) << point;
-            for (int field = 0; field < synthetic::field_count; ++field, ++compared) {
-                const double value = surface.values[field][point];
-                if (computed) EXPECT_TRUE(same_bits(value, synthetic::value_of(point, field))) << point << " " << field;
-                else EXPECT_TRUE(std::isnan(value)) << point << " " << field;
-            }
-        }
-        return compared;
-    }
-
     std::filesystem::path path;
     SurfaceSchema schema = synthetic::schema(nx, ny);
 };
@@ -86,6 +54,7 @@ TEST_F(SurfaceFileTest, EveryBitThatAnyRankWroteIsReadBack) {
     EXPECT_TRUE(surface.damaged.empty());
     EXPECT_EQ(surface.count(PointStatus::failed), 3);
     EXPECT_EQ(surface.count(PointStatus::non_finite), 6);
+    par::barrier(world);  // rank 0 has returned, and with that released the lock
     EXPECT_FALSE(std::filesystem::exists(path.string() + ".lock"));
     EXPECT_FALSE(std::filesystem::exists(folder / "out" / ".a.h5.creating"));
 }
@@ -130,7 +99,8 @@ TEST_F(SurfaceFileTest, ResumingSeesWhatIsDoneAndEndsInTheSameBytes) {
     SurfaceFile file(world, path, schema, Overwrite::refuse);
     EXPECT_TRUE(file.resumed());
     ASSERT_EQ(file.statuses().size(), static_cast<std::size_t>(points));
-    for (std::int64_t point = 0; point < points; ++point) EXPECT_EQ(file.statuses()[point], point < 12 ? status_of(point) : PointStatus::pending);
+    for (std::int64_t point = 0; point < points; ++point)
+        EXPECT_EQ(file.statuses()[point], point < 12 ? status_of(point) : PointStatus::pending);
     write_points(file, 0, points);
     file.close();
     EXPECT_EQ(expect_values(read_surface(path), 0, points), points * synthetic::field_count);
@@ -167,6 +137,7 @@ TEST_F(SurfaceFileTest, AFileOfAnotherJobIsRefusedByNameOnEveryRank) {
     }
     par::barrier(world);  // rank 0 lets go of the lock while it unwinds
     EXPECT_TRUE(bytes_of(path) == before);
+    par::barrier(world);  // rank 0 has returned, and with that released the lock
     EXPECT_FALSE(std::filesystem::exists(path.string() + ".lock"));
 }
 
@@ -252,115 +223,6 @@ TEST_F(SurfaceFileTest, AFullDiskIsFoundAtCreationAndLeavesNothing) {
     }
     make(0, points);
     EXPECT_EQ(expect_values(read_surface(path), 0, points), points * synthetic::field_count);
-}
-
-// The rest needs one rank only: the serial driver, no communicator.
-class DamageTest : public SurfaceFileTest {
-protected:
-    void SetUp() override {
-        SurfaceFileTest::SetUp();
-        if (world.rank() != 0) return;
-        SurfaceFile file(alone, path, schema, Overwrite::refuse);
-        for (std::int64_t point = 0; point < points; ++point) file.write(PointIndex{point}, record_of(point), status_of(point));
-        file.close();
-        intact = bytes_of(path);
-    }
-
-    // Where the value's bytes are in the file: its field is found by the first five.
-    std::size_t place_of(std::int64_t point, int field) const {
-        std::string pattern;
-        for (int first = 0; first < 5; ++first) {
-            const double value = synthetic::value_of(first, field);
-            pattern.append(reinterpret_cast<const char*>(&value), sizeof(value));
-        }
-        const auto start = intact.find(pattern);
-        return start == std::string::npos ? start : start + static_cast<std::size_t>(point) * sizeof(double);
-    }
-
-    par::Communicator alone;
-    std::string intact;
-};
-
-TEST_F(DamageTest, CutShortAnywhereIsAnErrorAndNeverACrash) {
-    if (world.rank() != 0) return;
-    int cuts = 0;
-    for (std::size_t size = 0; size < intact.size(); size += 1 + intact.size() / 97, ++cuts) {
-        write_bytes(path, intact.substr(0, size));
-        EXPECT_EQ(error_of([&] { read_surface(path); }).code(), ExitCode::data) << size;
-        EXPECT_EQ(error_of([&] { SurfaceFile(alone, path, schema, Overwrite::refuse); }).code(), ExitCode::data) << size;
-    }
-    write_bytes(path, intact.substr(0, intact.size() - 1));
-    EXPECT_THAT(error_of([&] { read_surface(path); }).what(), HasSubstr("is cut short or damaged (truncated file"));
-    EXPECT_GE(cuts, 90);
-    write_bytes(path, intact);
-    EXPECT_EQ(expect_values(read_surface(path), 0, points), points * synthetic::field_count);
-}
-
-TEST_F(DamageTest, GarbageIsAnError) {
-    if (world.rank() != 0) return;
-    std::mt19937 random(1);
-    for (int trial = 0; trial < 40; ++trial) {
-        std::string garbage(200 * trial, '\0');
-        for (auto& byte : garbage) byte = static_cast<char>(random());
-        if (trial % 2 == 1) garbage.replace(0, 48, intact, 0, 48);  // the superblock
-        write_bytes(path, garbage);
-        EXPECT_EQ(error_of([&] { read_surface(path); }).code(), ExitCode::data) << trial;
-    }
-    EXPECT_EQ(error_of([&] { read_surface(folder / "missing.h5"); }).code(), ExitCode::no_input);
-    EXPECT_EQ(error_of([&] { read_surface(folder); }).code(), ExitCode::no_input);
-}
-
-TEST_F(DamageTest, AFlippedValueIsFoundAndComputedAgain) {
-    if (world.rank() != 0) return;
-    int found = 0;
-    for (const std::int64_t point : {std::int64_t{0}, std::int64_t{17}, points - 1}) {
-        for (int field = 0; field < synthetic::field_count; ++field, ++found) {
-            auto broken = intact;
-            const auto place = place_of(point, field);
-            ASSERT_LT(place, broken.size());
-            broken[place + 2] = static_cast<char>(broken[place + 2] ^ 1);
-            write_bytes(path, broken);
-            EXPECT_THAT(read_surface(path).damaged, testing::ElementsAre(PointIndex{point}));
-            SurfaceFile file(alone, path, schema, Overwrite::refuse);
-            EXPECT_EQ(file.statuses()[point], PointStatus::pending);
-            EXPECT_EQ(std::count(file.statuses().begin(), file.statuses().end(), PointStatus::pending), 1);
-            file.write(PointIndex{point}, record_of(point), status_of(point));
-            file.close();
-            EXPECT_TRUE(bytes_of(path) == intact);
-        }
-    }
-    EXPECT_EQ(found, 12);
-}
-
-TEST_F(DamageTest, NoFlippedByteCrashesOrGivesAWrongPoint) {
-    if (world.rank() != 0) return;
-    std::mt19937 random(2);
-    int refused = 0, read = 0;
-    for (int trial = 0; trial < 600; ++trial) {
-        auto broken = intact;
-        broken[random() % broken.size()] ^= static_cast<char>(1U << (random() % 8));
-        write_bytes(path, broken);
-        std::optional<Surface> surface;
-        try {
-            surface = read_surface(path);
-        } catch (const Error& error) {
-            EXPECT_EQ(error.code(), ExitCode::data) << error.what();
-            ++refused;
-            continue;
-        }
-        ++read;
-        for (std::int64_t point = 0; point < points; ++point) {
-            if (surface->statuses[point] == PointStatus::pending) continue;
-            if (std::count(surface->damaged.begin(), surface->damaged.end(), PointIndex{point}) > 0) continue;
-            EXPECT_EQ(surface->statuses[point], status_of(point));
-            for (int field = 0; field < synthetic::field_count; ++field) {
-                EXPECT_TRUE(same_bits(surface->values[field][point], synthetic::value_of(point, field))) << trial;
-            }
-        }
-    }
-    EXPECT_EQ(refused + read, 600);
-    EXPECT_GT(refused, 50);
-    EXPECT_GT(read, 50);
 }
 
 }  // namespace

@@ -8,6 +8,9 @@
 
 #include "orograph/par/environment.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -15,9 +18,6 @@
 #include <map>
 #include <optional>
 #include <thread>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace orograph::survey {
 namespace {

@@ -7,12 +7,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <string>
 
-// A surface whose every value is known from its point's number, for the tests in this folder; surface_file_readers.py has the same formulas.
+// A surface whose every value is known from its point's number, for the tests in this folder; surface_file_readers.py has the same
+// formulas.
 namespace orograph::survey::synthetic {
 
 inline constexpr int field_count = 4;
@@ -51,7 +56,8 @@ inline SurfaceSchema schema(int nx, int ny) {
                   {"test_loss", "mean cross-entropy on test", "nat"},
                   {"test_acc", "accuracy on test", "percent"}};
     for (const char* axis : {"x", "y"}) {
-        StoredDirection direction{axis, {{"kind", "random"}, {"seed", "17"}, {"normalize", "filter"}, {"ignore", "biasbn"}, {"space", "parameters"}}, {}};
+        StoredDirection direction{
+            axis, {{"kind", "random"}, {"seed", "17"}, {"normalize", "filter"}, {"ignore", "biasbn"}, {"space", "parameters"}}, {}};
         direction.tensors.push_back({"conv1.weight", {2, 3, 1, 1}, {0.5F, -1.0F, 2.0F, 0.25F, 3.0F, -4.5F}});
         direction.tensors.push_back({"bn1.num_batches_tracked", {}, {7.0F}});
         direction.tensors.push_back({"a.bias", {3}, {1.5F, 0.0F, -0.125F}});  // after conv1: parameter order is not the alphabet's
@@ -59,8 +65,36 @@ inline SurfaceSchema schema(int nx, int ny) {
     }
     if (ny == 0) out.directions.pop_back();
     out.fingerprints = {{"weights", "00112233"}, {"data", "44556677"}, {"loss", "cross_entropy"}, {"direction x", "8899aabb"}};
-    out.provenance = {{"program", "orograph"}, {"ranks", "2"}, {"note", ""}, {"configuration", "job: surface\n" + std::string(3000, '#') + "\n"}};
+    out.provenance = {
+        {"program", "orograph"}, {"ranks", "2"}, {"note", ""}, {"configuration", "job: surface\n" + std::string(3000, '#') + "\n"}};
     return out;
+}
+
+inline bool same_bits(double a, double b) {
+    return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+// Points [first, last) are computed and have their values, the others are pending and NaN. Returns the number of values compared.
+inline std::int64_t expect_values(const Surface& surface, std::int64_t first, std::int64_t last) {
+    std::int64_t compared = 0;
+    for (std::int64_t point = 0; point < surface.schema.grid.size(); ++point) {
+        const bool computed = point >= first && point < last;
+        EXPECT_EQ(surface.statuses[point], computed ? status_of(point) : PointStatus::pending) << point;
+        for (int field = 0; field < field_count; ++field, ++compared) {
+            const double value = surface.values[field][point];
+            EXPECT_TRUE(computed ? same_bits(value, value_of(point, field)) : std::isnan(value)) << point << " " << field;
+        }
+    }
+    return compared;
+}
+
+inline std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
 // A fresh folder that all ranks know; rank 0 removes it at the end of the test.

@@ -15,11 +15,16 @@ enum class Type { float64, float32, int64, int32, uint32, uint8 };
 
 template <class T>
 constexpr Type type_of() {
-    if constexpr (std::is_same_v<T, double>) return Type::float64;
-    else if constexpr (std::is_same_v<T, float>) return Type::float32;
-    else if constexpr (std::is_same_v<T, std::int64_t>) return Type::int64;
-    else if constexpr (std::is_same_v<T, std::int32_t>) return Type::int32;
-    else if constexpr (std::is_same_v<T, std::uint32_t>) return Type::uint32;
+    if constexpr (std::is_same_v<T, double>)
+        return Type::float64;
+    else if constexpr (std::is_same_v<T, float>)
+        return Type::float32;
+    else if constexpr (std::is_same_v<T, std::int64_t>)
+        return Type::int64;
+    else if constexpr (std::is_same_v<T, std::int32_t>)
+        return Type::int32;
+    else if constexpr (std::is_same_v<T, std::uint32_t>)
+        return Type::uint32;
     else {
         static_assert(std::is_same_v<T, std::uint8_t>, "no HDF5 type for T");
         return Type::uint8;

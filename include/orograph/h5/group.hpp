@@ -41,7 +41,7 @@ public:
     std::map<std::string, std::string> texts() const;  // all attributes that are scalar strings of fixed length
 
     Id get() const { return handle_.get(); }
-    std::string where() const;  // "out/a.h5:/provenance"
+    std::string where() const;        // "out/a.h5:/provenance"
     std::int64_t file_bytes() const;  // of the file when it was opened; 0 while it is created
 
 private:

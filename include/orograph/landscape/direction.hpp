@@ -41,8 +41,7 @@ Direction random_direction(const model::Network& network, const model::Weights& 
 Direction direction_towards(const model::Network& network, const model::Weights& centre, const DirectionSpec& spec);
 
 // From tensors in parameter order (Space::states: in the order of state_dict, with or without num_batches_tracked), as Li et al.'s file
-// holds them.
-// Error(data) where number or shapes do not fit.
+// holds them. Error(data) where number or shapes do not fit.
 Direction direction_from_tensors(const model::Network& network, const std::vector<at::Tensor>& tensors, const DirectionSpec& spec);
 
 // The reverse: tensors in that order.

@@ -17,8 +17,7 @@ public:
 };
 
 // theta + x*dx + y*dy + ... in float32: every product and every sum rounded once, in that order, on every back end (the coordinate is
-// rounded to float32 first). States move alike
-// where a direction has Space::states.
+// rounded to float32 first). States move alike where a direction has Space::states.
 class AffineSubspace : public Parametrisation {
 public:
     AffineSubspace(model::Weights centre, std::vector<Direction> directions, at::Device device);

@@ -62,10 +62,9 @@ struct Machine {
 };
 
 // Trains from `start` and writes a checkpoint per epoch; resumes from the newest resume file that is whole, bitwise on the CPU with the
-// same number of threads. On machine.stop() it saves the step it has reached
-// and returns with complete = false. One process; not collective. Error(config): impossible recipe; Error(data): the loss turned non-
-// finite, or the folder holds another run or no whole resume file;
-// Error(cannot_create): another job holds the folder; Error(io): disk full, what was saved before is kept.
+// same number of threads. On machine.stop() it saves the step it has reached and returns with complete = false. One process; not
+// collective. Error(config): impossible recipe; Error(data): the loss turned non-finite, or the folder holds another run or no whole
+// resume file; Error(cannot_create): another job holds the folder; Error(io): disk full, what was saved before is kept.
 Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
               const Place& place, const Machine& machine);
 
