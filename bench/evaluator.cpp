@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 namespace {
 
@@ -79,55 +80,82 @@ std::function<double(const model::Weights&)> make_loss(const Work& work, const I
     return [evaluator](const model::Weights& point) { return evaluator_loss(*evaluator, point); };
 }
 
-// Child process: one variant; prints seconds per point (the shortest, after a first point that warms up) and the loss.
+struct Time {
+    double wall_s = 0, cpu_s = 0;  // cpu: of all threads of this process, which other programs on the machine disturb less
+};
+
+Time now() {
+    timespec cpu{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    return {std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(),
+            static_cast<double>(cpu.tv_sec) + 1e-9 * static_cast<double>(cpu.tv_nsec)};
+}
+
+// Child process: one variant; prints the shortest times of a point, after a first one that warms up, and the loss.
 int measure(const Work& work) {
     if (work.variant != "eager") tune_malloc();
     const at::NoGradGuard no_gradients;
     const Inputs inputs = make_inputs(work);
     const auto loss = make_loss(work, inputs);
-    double sum = loss(inputs.points[0]), shortest_s = 1e30;
+    double sum = loss(inputs.points[0]);
+    Time shortest{1e30, 1e30};
     for (const model::Weights& point : inputs.points) {
-        const auto start = std::chrono::steady_clock::now();
+        const Time start = now();
         sum += loss(point);
-        shortest_s = std::min(shortest_s, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        const Time end = now();
+        shortest = {std::min(shortest.wall_s, end.wall_s - start.wall_s), std::min(shortest.cpu_s, end.cpu_s - start.cpu_s)};
     }
-    std::printf("%.9g %.9g\n", shortest_s, sum / static_cast<double>(work.images));
+    std::printf("%.9g %.9g %.9g\n", shortest.wall_s, shortest.cpu_s, sum / static_cast<double>(work.images));
     return 0;
 }
 
 struct Measured {
-    double seconds = 0, loss = 0;
+    Time time;
+    double loss = 0;
 };
 
 Measured run_child(const char* program, const Work& work) {
     const std::string command = cat(program, " ", work.variant, " ", work.architecture, " ", work.threads, " ", work.images);
     std::FILE* pipe = popen(command.c_str(), "r");
     Measured result;
-    const int fields = pipe ? std::fscanf(pipe, "%lf %lf", &result.seconds, &result.loss) : 0;
+    const int fields = pipe ? std::fscanf(pipe, "%lf %lf %lf", &result.time.wall_s, &result.time.cpu_s, &result.loss) : 0;
     const int status = pipe ? pclose(pipe) : -1;
-    OROGRAPH_VALIDATE(fields == 2 && status == 0, ExitCode::internal, "the measurement '", command, "' failed");
+    OROGRAPH_VALIDATE(fields == 3 && status == 0, ExitCode::internal, "the measurement '", command, "' failed");
     return result;
 }
 
-// Median over rounds in which the variants take turns, so that a disturbance meets them alike.
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values[values.size() / 2];
+}
+
+struct Times {
+    std::vector<double> wall_s, cpu_s;
+    double loss = 0;
+};
+
+void print(const Work& work, const Times& times, const Times& eager) {
+    const double wall_s = median(times.wall_s), cpu_s = median(times.cpu_s), images = static_cast<double>(work.images);
+    const auto [shortest, longest] = std::ranges::minmax(times.wall_s);
+    std::printf(
+        "%-9s %d thread(s) %-12s %6.0f images/s (%4.2f x eager, spread %3.0f %%) %6.0f images/cpu-second (%4.2f x eager)  loss %.7g\n",
+        work.architecture.c_str(), work.threads, work.variant.c_str(), images / wall_s, median(eager.wall_s) / wall_s,
+        100 * (longest / shortest - 1), images / cpu_s, median(eager.cpu_s) / cpu_s, times.loss);
+    std::fflush(stdout);
+}
+
+// Medians over rounds in which the variants take turns, so that a disturbance meets them alike.
 void compare(const char* program, const std::string& architecture, int threads, std::int64_t images, int rounds) {
     const std::vector<std::string> variants{"eager", "eager-tuned", "reference", "compiled"};
-    std::vector<std::vector<double>> seconds(variants.size());
-    std::vector<double> losses(variants.size());
+    std::vector<Times> times(variants.size());
     for (int round = 0; round < rounds; ++round)
         for (std::size_t v = 0; v < variants.size(); ++v) {
             const Measured measured = run_child(program, {variants[v], architecture, threads, images});
-            seconds[v].push_back(measured.seconds);
-            losses[v] = measured.loss;
+            times[v].wall_s.push_back(measured.time.wall_s);
+            times[v].cpu_s.push_back(measured.time.cpu_s);
+            times[v].loss = measured.loss;
         }
-    for (auto& values : seconds) std::ranges::sort(values);
-    for (std::size_t v = 0; v < variants.size(); ++v) {
-        const double median = seconds[v][seconds[v].size() / 2], plain = seconds[0][seconds[0].size() / 2];
-        std::printf("%-10s %d thread(s)  %-12s %8.0f images/s  %8.3f s a point of %ld images  %5.2f x eager  (spread %.0f %%, loss %.7g)\n",
-                    architecture.c_str(), threads, variants[v].c_str(), static_cast<double>(images) / median, median,
-                    static_cast<long>(images), plain / median, 100 * (seconds[v].back() / seconds[v].front() - 1), losses[v]);
-        std::fflush(stdout);
-    }
+    for (std::size_t v = 0; v < variants.size(); ++v) print({variants[v], architecture, threads, images}, times[v], times[0]);
 }
 
 }  // namespace
@@ -136,7 +164,7 @@ void compare(const char* program, const std::string& architecture, int threads, 
 int main(int argc, char** argv) {
     try {
         if (argc == 5) return measure({argv[1], argv[2], std::atoi(argv[3]), std::atoll(argv[4])});
-        const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
+        const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
         for (const int threads : {1, 2}) {
             compare(argv[0], "resnet20", threads, 1024, rounds);
             compare(argv[0], "vgg9", threads, 256, rounds);
