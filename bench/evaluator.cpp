@@ -166,8 +166,8 @@ int main(int argc, char** argv) {
         if (argc == 5) return measure({argv[1], argv[2], std::atoi(argv[3]), std::atoll(argv[4])});
         const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
         for (const int threads : {1, 2}) {
-            compare(argv[0], "resnet20", threads, 1024, rounds);
-            compare(argv[0], "vgg9", threads, 256, rounds);
+            compare(argv[0], "resnet20", threads, 512, rounds);
+            compare(argv[0], "vgg9", threads, 128, rounds);
         }
         return 0;
     } catch (const std::exception& error) {
