@@ -7,11 +7,17 @@ namespace orograph::evaluate {
 
 namespace {
 
+// The first parallel operation of a thread sets its count to the process's; asked for here, it cannot undo ours later.
+void compute_alone() {
+    at::get_num_threads();
+    at::set_num_threads(1);
+}
+
 // at::set_num_threads sets OpenMP's and MKL's counts of the calling thread, which is meant here, and also the count that threads started
 // later begin with: the caller's is put back.
 std::unique_ptr<WorkerPool> make_single_threaded_workers(int threads) {
     const int callers = at::get_num_threads();
-    auto pool = std::make_unique<WorkerPool>(threads, [] { at::set_num_threads(1); });
+    auto pool = std::make_unique<WorkerPool>(threads, compute_alone);
     at::set_num_threads(callers);
     return pool;
 }

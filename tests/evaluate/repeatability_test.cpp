@@ -1,3 +1,4 @@
+#include "batch_loop.hpp"
 #include "fixtures.hpp"
 
 #include <gtest/gtest.h>
@@ -109,6 +110,19 @@ TEST_P(Repeatability, TheCallersThreadCountIsLeftAlone) {
 
 INSTANTIATE_TEST_SUITE_P(All, Repeatability,
                          testing::Combine(testing::Values("resnet20", "vgg9", "mlp"), testing::Values(Kind::compiled, Kind::reference)));
+
+TEST(BatchLoop, EveryWorkerComputesWithOneThread) {
+    at::set_num_threads(2);
+    BatchLoop loop(3);
+    const at::Tensor large = at::ones({1 << 20});
+    const auto sums = loop.run(30, never, [&](int, std::int64_t) {
+        const double result = large.add(1).sum().item<double>();  // a parallel operation, at which LibTorch might set the thread's count
+        return BatchSum{.loss = result, .correct = static_cast<double>(at::get_num_threads())};
+    });
+    ASSERT_EQ(sums.size(), 30U);
+    for (const BatchSum& sum : sums) EXPECT_EQ(sum.correct, 1);
+    EXPECT_EQ(at::get_num_threads(), 2);
+}
 
 TEST(ShardRange, CutsBatchesEvenlyAndWholly) {
     int checked = 0;
