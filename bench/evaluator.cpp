@@ -167,7 +167,7 @@ int main(int argc, char** argv) {
         const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
         for (const int threads : {1, 2}) {
             compare(argv[0], "resnet20", threads, 512, rounds);
-            compare(argv[0], "vgg9", threads, 128, rounds);
+            compare(argv[0], "vgg9", threads, 256, rounds);
         }
         return 0;
     } catch (const std::exception& error) {
