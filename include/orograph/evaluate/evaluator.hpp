@@ -12,10 +12,14 @@ namespace orograph::evaluate {
 
 enum class Loss { cross_entropy, mse };
 enum class Kind { compiled, reference };
+// Of products and stored activations; sums are float32 or wider. fp32: IEEE throughout. tf32: products of 10-bit mantissas (CUDA). bf16: bfloat16
+// weights and activations.
+enum class Precision { fp32, tf32, bf16 };
 
 struct Options {
     Loss loss = Loss::cross_entropy;
     Kind kind = Kind::compiled;
+    Precision precision = Precision::fp32;
     int threads = 1;                 // CPU threads of this rank
     at::Device device = at::kCPU;
     std::int64_t batch = 0;          // images a batch; 0: the evaluator's own choice. Part of the numeric identity: sums are per batch.
