@@ -42,4 +42,11 @@ std::vector<BatchSum> BatchLoop::run(std::int64_t batches, const CancelToken& ca
     return sums;
 }
 
+void BatchLoop::for_each(std::int64_t count, const std::function<void(int, std::int64_t)>& task) {
+    std::atomic<std::int64_t> next{0};
+    pool_->run([&](int worker) {
+        for (std::int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) task(worker, i);
+    });
+}
+
 }  // namespace orograph::evaluate

@@ -18,6 +18,9 @@ public:
     // none is begun: the sums of those that were.
     std::vector<BatchSum> run(std::int64_t batches, const CancelToken& cancel, const std::function<BatchSum(int, std::int64_t)>& sum_batch);
 
+    // task(worker, i) of i = 0 .. count-1, likewise.
+    void for_each(std::int64_t count, const std::function<void(int, std::int64_t)>& task);
+
 private:
     std::unique_ptr<WorkerPool> pool_;
 };

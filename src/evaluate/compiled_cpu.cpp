@@ -1,6 +1,6 @@
 #include "batch_loop.hpp"
+#include "cpu_network.hpp"
 #include "factories.hpp"
-#include "onednn_network.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
@@ -40,52 +40,60 @@ private:
     at::Tensor images_, labels_, last_;
 };
 
-// A micro-batch in which an infinity or a NaN appears anywhere is computed once more by the plain network: oneDNN's ReLU and max pool lose
-// NaN.
+// A batch in which an infinity or a NaN appears anywhere is computed once more by the plain network: ReLU and max pool lose NaN.
 class CompiledCpu : public Evaluator {
 public:
+    using Evaluator::evaluate;
+
     CompiledCpu(const model::Network& network, const Options& options)
         : network_(network),
           loss_(options.loss),
-          batch_(options.batch > 0 ? options.batch : 8),
+          batch_(options.batch > 0 ? options.batch : 64),
           plan_(make_plan(network)),
-          onednn_(plan_, batch_),
+          cpu_(plan_, {batch_, options.precision, options.convolution,
+                       options.instruction_set.empty() ? instruction_set() : options.instruction_set}),
+          folded_(static_cast<std::size_t>(options.threads)),
           loop_(options.threads) {
-        for (int i = 0; i < options.threads; ++i) streams_.emplace_back(onednn_);
+        for (int i = 0; i < options.threads; ++i) streams_.emplace_back(cpu_);
     }
 
     std::int64_t batch() const override { return batch_; }
 
     int add_split(const data::Split& split) override {
-        splits_.emplace_back(split, batch_, onednn_.image_layout());
+        splits_.emplace_back(split, batch_, cpu_.image_layout());
         return static_cast<int>(splits_.size()) - 1;
     }
 
-    std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) override {
-        fold(plan_, network_.space, values(weights.parameters), values(weights.states), folded_);
-        onednn_.load(folded_);
-        const ResidentSplit& data = splits_.at(static_cast<std::size_t>(split));
-        return loop_.run(data.batches(), cancel, [&](int worker, std::int64_t batch) {
-            return sum_batch(streams_[static_cast<std::size_t>(worker)], data, batch, weights);
+    void set_weights(const model::Weights& weights) override {
+        weights_ = weights;
+        loop_.for_each(std::ssize(plan_.layers), [&](int worker, std::int64_t layer) {
+            FoldedLayer& folded = folded_[static_cast<std::size_t>(worker)];
+            fold_layer(plan_.layers[layer], network_.space, values(weights.parameters), values(weights.states), folded);
+            cpu_.load(static_cast<std::size_t>(layer), folded);
         });
     }
 
-    std::string identity() const override {
-        return cat("compiled onednn-", OnednnNetwork::version(), " ", instruction_set(), " fp32 batch ", batch_);
+    std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
+        const ResidentSplit& data = splits_.at(static_cast<std::size_t>(split));
+        return loop_.run(data.batches(), cancel, [&](int worker, std::int64_t batch) {
+            return sum_batch(streams_[static_cast<std::size_t>(worker)], data, batch);
+        });
     }
 
+    std::string identity() const override { return cat("compiled ", cpu_.identity(), ", batch ", batch_); }
+
 private:
-    BatchSum sum_batch(OnednnNetwork::Stream& stream, const ResidentSplit& data, std::int64_t batch, const model::Weights& weights) const {
+    BatchSum sum_batch(CpuNetwork::Stream& stream, const ResidentSplit& data, std::int64_t batch) const {
         const at::Tensor images = data.images(batch);
-        const auto result = stream.run(images.const_data_ptr<float>());
+        const auto result = stream.run(images.const_data_ptr<float>(), data.count(batch));
         if (result.finite) return sum_losses(result.logits, data.labels(batch), data.count(batch), network_.classes, loss_);
-        const at::Tensor logits = plain_logits(images, weights);
+        const at::Tensor logits = plain_logits(images);
         return sum_losses(logits.const_data_ptr<float>(), data.labels(batch), data.count(batch), network_.classes, loss_);
     }
 
-    at::Tensor plain_logits(const at::Tensor& images, const model::Weights& weights) const {
-        const auto parameters = model::views(weights.parameters, network_.space.parameters);
-        const auto states = model::views(weights.states, network_.space.states);
+    at::Tensor plain_logits(const at::Tensor& images) const {
+        const auto parameters = model::views(weights_.parameters, network_.space.parameters);
+        const auto states = model::views(weights_.states, network_.space.states);
         return model::forward(network_, parameters, states, images, model::BatchNormMode::use_states).contiguous();
     }
 
@@ -93,10 +101,11 @@ private:
     const Loss loss_;
     const std::int64_t batch_;
     const Plan plan_;
-    OnednnNetwork onednn_;
-    std::vector<OnednnNetwork::Stream> streams_;  // one a worker
-    std::vector<FoldedLayer> folded_;
+    CpuNetwork cpu_;
+    std::vector<CpuNetwork::Stream> streams_;  // one a worker
+    std::vector<FoldedLayer> folded_;          // one a worker
     std::vector<ResidentSplit> splits_;
+    model::Weights weights_;  // of the point in hand
     BatchLoop loop_;
 };
 

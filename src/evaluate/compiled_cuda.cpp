@@ -91,10 +91,18 @@ public:
         return static_cast<int>(splits_.size()) - 1;
     }
 
-    std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) override {
+    using Evaluator::evaluate;
+
+    void set_weights(const model::Weights& weights) override {
         const c10::DeviceGuard device(device_);
         const c10::InferenceMode inference;
-        const Point point(*this, weights);
+        point_.emplace(*this, weights);
+    }
+
+    std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
+        const c10::DeviceGuard device(device_);
+        const c10::InferenceMode inference;
+        const Point& point = point_.value();
         const Resident& data = splits_.at(static_cast<std::size_t>(split));
         const Slots slots(data.batches, device_);
         std::int64_t begun = 0;
@@ -192,6 +200,7 @@ private:
     const Plan plan_;
     const std::vector<int> last_readers_;
     std::vector<Resident> splits_;
+    std::optional<Point> point_;  // in hand
 };
 
 }  // namespace

@@ -18,6 +18,8 @@ void scale_row(std::span<const float> in, double scale, float* out) {
     for (std::size_t i = 0; i < in.size(); ++i) out[i] = static_cast<float>(scale * in[i]);
 }
 
+}  // namespace
+
 void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,
                 FoldedLayer& folded) {
     const auto weight = tensor(parameters, space.parameters, layer.weight);
@@ -37,14 +39,6 @@ void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::spa
         scale_row(weight.subspan(k * row, row), scale, folded.weight.data() + k * row);
         folded.bias[k] = static_cast<float>(bias);
     }
-}
-
-}  // namespace
-
-void fold(const Plan& plan, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,
-          std::vector<FoldedLayer>& folded) {
-    folded.resize(plan.layers.size());
-    for (std::size_t i = 0; i < plan.layers.size(); ++i) fold_layer(plan.layers[i], space, parameters, states, folded[i]);
 }
 
 }  // namespace orograph::evaluate

@@ -13,11 +13,11 @@ struct FoldedLayer {
     std::vector<float> bias;
 };
 
-// The layers' weights at one point: with scale = gamma / sqrt(variance + epsilon), weight * scale and beta + (bias - mean) * scale (Jacob
-// et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference", sec. 3.2), in float64 and
+// A layer's weights at one point: with scale = gamma / sqrt(variance + epsilon), weight * scale and beta + (bias - mean) * scale (Jacob et
+// al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference", sec. 3.2), in float64 and
 // rounded once, so that folding costs no accuracy. A negative variance gives NaN, as unfolded. parameters, states: the flat vectors of
-// `space`. `folded` is overwritten and keeps its memory from point to point.
-void fold(const Plan& plan, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,
-          std::vector<FoldedLayer>& folded);
+// `space`. `folded` is overwritten and keeps its memory.
+void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,
+                FoldedLayer& folded);
 
 }  // namespace orograph::evaluate

@@ -29,8 +29,8 @@ dnnl::primitive_attr fused(const Step& step) {
     return attributes;
 }
 
-Desc any_format(const Dims& dims) {
-    return Desc(dims, f32, Tag::any);
+Desc any_format(const Dims& dims, Type type) {
+    return Desc(dims, type, Tag::any);
 }
 
 // Passes over the implementations that call oneDNN's own GEMM. It sets up its kernels through std::call_once, whose instantiation has the
@@ -44,16 +44,15 @@ dnnl::convolution_forward::primitive_desc without_gemm(dnnl::convolution_forward
 }
 
 struct Geometry {
-    Dims source, weights, destination, stride, padding;
+    Dims weights, stride, padding;
 };
 
-Primitive make_convolution(const Step& step, const Layer& layer, const Geometry& geometry, const std::optional<Desc>& residual,
-                           const dnnl::engine& engine) {
+Primitive make_convolution(const Setting& setting, const Step& step, const Layer& layer, const Geometry& geometry, const Desc& source,
+                           const Desc& destination) {
     const dnnl::convolution_forward::desc operation(
-        prop_kind::forward_inference, algorithm::convolution_direct, any_format(geometry.source), any_format(geometry.weights),
-        Desc({geometry.weights[0]}, f32, Tag::x), residual.value_or(any_format(geometry.destination)), geometry.stride, geometry.padding,
-        geometry.padding);
-    const auto description = without_gemm({operation, fused(step), engine}, layer.name);
+        prop_kind::forward_inference, algorithm::convolution_direct, source, any_format(geometry.weights, setting.type),
+        Desc({geometry.weights[0]}, Type::f32, Tag::x), destination, geometry.stride, geometry.padding, geometry.padding);
+    const auto description = without_gemm({operation, fused(step), setting.engine}, layer.name);
     return {dnnl::convolution_forward(description),
             description.src_desc(),
             description.weights_desc(),
@@ -62,24 +61,33 @@ Primitive make_convolution(const Step& step, const Layer& layer, const Geometry&
             {}};
 }
 
-Geometry convolution_geometry(const Step& step, const Layer& layer, std::int64_t batch) {
-    return {.source = {batch, step.input[0], step.input[1], step.input[2]},
-            .weights = Dims(layer.shape.begin(), layer.shape.end()),
-            .destination = {batch, step.output[0], step.output[1], step.output[2]},
-            .stride = {step.stride, step.stride},
-            .padding = {step.padding, step.padding}};
+void append(std::vector<Reorder>& reorders, std::optional<Reorder> reorder) {
+    if (reorder) reorders.push_back(std::move(*reorder));
 }
 
-std::int64_t row_length(const Step& step) {
-    return step.input[0] * step.input[1] * step.input[2];
+Primitive make_image_convolution(const Setting& setting, const Step& step, const Layer& layer, std::int64_t images, const Desc& value,
+                                 const std::optional<Desc>& residual) {
+    const Geometry geometry{.weights = Dims(layer.shape.begin(), layer.shape.end()),
+                            .stride = {step.stride, step.stride},
+                            .padding = {step.padding, step.padding}};
+    // The images themselves are few channels, for which the library has formats of its own.
+    const Desc source = step.source == plan_input ? any_format(value.dims(), setting.type) : value;
+    Primitive primitive =
+        make_convolution(setting, step, layer, geometry, source, residual.value_or(activations(setting, images, step.output)));
+    append(primitive.reorders, reorder_if_different(value, primitive.source, setting.engine));
+    return primitive;
 }
 
-Geometry linear_geometry(const Step& step, const Layer& layer, std::int64_t batch) {
-    return {.source = {1, row_length(step), 1, batch},
-            .weights = {layer.shape[0], row_length(step), 1, 1},
-            .destination = {1, layer.shape[0], 1, batch},
-            .stride = {1, 1},
-            .padding = {0, 0}};
+Primitive make_linear(const Setting& setting, const Step& step, const Layer& layer, std::int64_t images, const Desc& value,
+                      const std::optional<Desc>& residual, Type result) {
+    const std::int64_t length = step.input[0] * step.input[1] * step.input[2];
+    const Geometry geometry{.weights = {layer.shape[0], length, 1, 1}, .stride = {1, 1}, .padding = {0, 0}};
+    const Desc source = rows(images, length, setting.type);
+    Primitive primitive = make_convolution(setting, step, layer, geometry, source, residual.value_or(rows(images, layer.shape[0], result)));
+    // An image value in the order C, H, W is the same memory as rows.
+    if (value != source)
+        append(primitive.reorders, reorder_if_different(value, Desc(value.dims(), setting.type, Tag::nchw), setting.engine));
+    return primitive;
 }
 
 // Padding after the last row or column, with which ceil mode's window just fits.
@@ -87,32 +95,26 @@ std::int64_t padding_after(std::int64_t in, std::int64_t out, const Step& step) 
     return std::max<std::int64_t>(0, (out - 1) * step.stride + step.kernel - in - step.padding);
 }
 
-Primitive make_pool(const Step& step, std::int64_t batch, const Desc& value, const dnnl::engine& engine) {
+Primitive make_pool(const Setting& setting, const Step& step, std::int64_t images, const Desc& value) {
     const auto kind = step.kind == StepKind::max_pool ? algorithm::pooling_max : algorithm::pooling_avg_include_padding;
-    const Dims output{batch, step.output[0], step.output[1], step.output[2]};
     const Dims stride{step.stride, step.stride}, kernel{step.kernel, step.kernel}, before{step.padding, step.padding};
     const Dims after{padding_after(step.input[1], step.output[1], step), padding_after(step.input[2], step.output[2], step)};
-    const dnnl::pooling_forward::desc operation(prop_kind::forward_inference, kind, value, any_format(output), stride, kernel, before,
-                                                after);
-    const dnnl::pooling_forward::primitive_desc description(operation, user_scratchpad(), engine);
+    const dnnl::pooling_forward::desc operation(prop_kind::forward_inference, kind, value, activations(setting, images, step.output),
+                                                stride, kernel, before, after);
+    const dnnl::pooling_forward::primitive_desc description(operation, user_scratchpad(), setting.engine);
     return {dnnl::pooling_forward(description), description.src_desc(), {}, description.dst_desc(), description.scratchpad_desc(), {}};
 }
 
-void append(std::vector<Reorder>& reorders, std::optional<Reorder> reorder) {
-    if (reorder) reorders.push_back(std::move(*reorder));
-}
-
-// From the value to the format that a linear layer reads: an image value first becomes rows.
-std::vector<Reorder> linear_reorders(const Plan& plan, const Step& step, std::int64_t batch, const Desc& value, const Desc& source,
-                                     const dnnl::engine& engine) {
-    std::vector<Reorder> reorders;
-    const bool is_linear = step.source != plan_input && plan.steps[step.source].kind == StepKind::linear;
-    if (!is_linear) append(reorders, reorder_if_different(value, Desc(value.dims(), f32, Tag::nchw), engine));
-    append(reorders, reorder_if_different(is_linear ? value : rows(batch, row_length(step)), source, engine));
-    return reorders;
-}
-
 }  // namespace
+
+Desc activations(const Setting& setting, std::int64_t images, const std::array<std::int64_t, 3>& shape) {
+    const Tag grouped = setting.lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
+    return Desc({images, shape[0], shape[1], shape[2]}, setting.type, shape[0] % setting.lanes == 0 ? grouped : Tag::nhwc);
+}
+
+Desc rows(std::int64_t images, std::int64_t length, Type type) {
+    return Desc({1, length, 1, images}, type, Tag::nhwc);
+}
 
 std::optional<Reorder> reorder_if_different(const Desc& from, const Desc& to, const dnnl::engine& engine) {
     if (from == to) return std::nullopt;
@@ -120,22 +122,13 @@ std::optional<Reorder> reorder_if_different(const Desc& from, const Desc& to, co
     return Reorder{dnnl::reorder(description), from, to, description.scratchpad_desc()};
 }
 
-Primitive make_primitive(const Plan& plan, const Step& step, std::int64_t batch, const Desc& value, const std::optional<Desc>& residual,
-                         const dnnl::engine& engine) {
-    if (step.layer < 0) return make_pool(step, batch, value, engine);
+Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value,
+                         const std::optional<Desc>& residual) {
+    const Step& step = plan.steps[index];
+    if (step.layer < 0) return make_pool(setting, step, images, value);
     const Layer& layer = plan.layers[step.layer];
-    if (step.kind == StepKind::linear) {
-        Primitive primitive = make_convolution(step, layer, linear_geometry(step, layer, batch), residual, engine);
-        primitive.reorders = linear_reorders(plan, step, batch, value, primitive.source, engine);
-        return primitive;
-    }
-    Primitive primitive = make_convolution(step, layer, convolution_geometry(step, layer, batch), residual, engine);
-    append(primitive.reorders, reorder_if_different(value, primitive.source, engine));
-    return primitive;
-}
-
-Desc rows(std::int64_t batch, std::int64_t length) {
-    return Desc({1, length, 1, batch}, f32, Tag::nhwc);
+    if (step.kind == StepKind::convolution) return make_image_convolution(setting, step, layer, images, value, residual);
+    return make_linear(setting, step, layer, images, value, residual, index + 1 == plan.steps.size() ? Type::f32 : setting.type);
 }
 
 }  // namespace orograph::evaluate::onednn

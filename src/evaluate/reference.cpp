@@ -16,6 +16,8 @@ namespace {
 // round it differently from the same image among others, but the partition, and so the result, is always the same.
 class Reference : public Evaluator {
 public:
+    using Evaluator::evaluate;
+
     Reference(const model::Network& network, const Options& options)
         : network_(network),
           options_(options),
@@ -29,12 +31,14 @@ public:
         return static_cast<int>(splits_.size()) - 1;
     }
 
-    std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) override {
+    void set_weights(const model::Weights& weights) override {
+        parameters_ = model::views(weights.parameters, network_.space.parameters);
+        states_ = model::views(weights.states, network_.space.states);
+    }
+
+    std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
         const Resident& data = splits_.at(static_cast<std::size_t>(split));
-        const auto parameters = model::views(weights.parameters, network_.space.parameters);
-        const auto states = model::views(weights.states, network_.space.states);
-        return loop_.run(batch_count(data.labels.size(0), batch_), cancel,
-                         [&](int, std::int64_t batch) { return sum_batch(data, batch, parameters, states); });
+        return loop_.run(batch_count(data.labels.size(0), batch_), cancel, [&](int, std::int64_t batch) { return sum_batch(data, batch); });
     }
 
     std::string identity() const override {
@@ -47,13 +51,12 @@ private:
         at::Tensor images, labels;
     };
 
-    BatchSum sum_batch(const Resident& data, std::int64_t batch, const std::vector<at::Tensor>& parameters,
-                       const std::vector<at::Tensor>& states) const {
+    BatchSum sum_batch(const Resident& data, std::int64_t batch) const {
         const c10::OptionalDeviceGuard device(options_.device);
         const std::int64_t first = batch * batch_, count = std::min(batch_, data.labels.size(0) - first);
         const at::Tensor images = data.images.narrow(0, first, count);
         const at::Tensor logits =
-            model::forward(network_, parameters, states, images, model::BatchNormMode::use_states).to(at::kCPU).contiguous();
+            model::forward(network_, parameters_, states_, images, model::BatchNormMode::use_states).to(at::kCPU).contiguous();
         return sum_losses(logits.const_data_ptr<float>(), data.labels.const_data_ptr<std::int64_t>() + first, count, network_.classes,
                           options_.loss);
     }
@@ -62,6 +65,7 @@ private:
     const Options options_;
     const std::int64_t batch_;
     std::vector<Resident> splits_;
+    std::vector<at::Tensor> parameters_, states_;  // of the point in hand
     BatchLoop loop_;
 };
 

@@ -37,11 +37,11 @@ LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisatio
 
 // The shard's number, then split by split the loss and the correct count of each of its batches. So a shard without a batch has a part too.
 std::vector<double> LossMeasurement::partial(std::span<const double> coordinates, const CancelToken& cancel) {
-    const model::Weights& weights = parametrisation_->at(coordinates);
+    evaluator_->set_weights(parametrisation_->at(coordinates));
     std::vector<double> values{static_cast<double>(shard_)};
     for (const SplitPart& split : splits_) {
         if (split.number < 0) continue;
-        for (const evaluate::BatchSum& sum : evaluator_->evaluate(weights, split.number, cancel)) {
+        for (const evaluate::BatchSum& sum : evaluator_->evaluate(split.number, cancel)) {
             values.push_back(sum.loss);
             values.push_back(sum.correct);
         }

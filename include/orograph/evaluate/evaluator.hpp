@@ -2,6 +2,7 @@
 
 #include "orograph/core/stop.hpp"
 #include "orograph/data/dataset.hpp"
+#include "orograph/evaluate/arithmetic.hpp"
 #include "orograph/model/weights.hpp"
 
 #include <memory>
@@ -12,14 +13,13 @@ namespace orograph::evaluate {
 
 enum class Loss { cross_entropy, mse };
 enum class Kind { compiled, reference };
-// Of products and stored activations; sums are float32 or wider. fp32: IEEE throughout. tf32: products of 10-bit mantissas (CUDA). bf16: bfloat16
-// weights and activations.
-enum class Precision { fp32, tf32, bf16 };
 
 struct Options {
     Loss loss = Loss::cross_entropy;
     Kind kind = Kind::compiled;
     Precision precision = Precision::fp32;
+    Convolution convolution = Convolution::automatic;
+    std::string instruction_set;     // of the compiled CPU evaluator: "avx2", "avx512"; empty: the widest that this CPU has
     int threads = 1;                 // CPU threads of this rank
     at::Device device = at::kCPU;
     std::int64_t batch = 0;          // images a batch; 0: the evaluator's own choice. Part of the numeric identity: sums are per batch.
@@ -43,10 +43,21 @@ public:
     // Hands over the data of later calls; kept resident on the device in the layout the kernels want. Returns the split's number for evaluate().
     virtual int add_split(const data::Split& split) = 0;
 
-    // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. weights: on Options::device. Not thread-safe. Non-finite losses are returned as they are.
-    virtual std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) = 0;
+    // Makes `weights` (on Options::device) those of the next evaluate() calls: a point is set up once for all its splits. The tensors must keep
+    // their values until the last of these calls.
+    virtual void set_weights(const model::Weights& weights) = 0;
 
-    // What determines the digits beside weights and data: "compiled onednn-2.6.3 avx2 fp32 batch 8".
+    // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. Not thread-safe. Non-finite losses are returned as they are.
+    virtual std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) = 0;
+
+    // Both at once.
+    std::vector<BatchSum> evaluate(const model::Weights& weights, int split, const CancelToken& cancel) {
+        set_weights(weights);
+        return evaluate(split, cancel);
+    }
+
+    // What determines the digits beside weights and data: "compiled onednn-2.6.3 avx2 fp32, 17 winograd + 4 direct
+    // convolutions (5f1c09aa), batch 64".
     virtual std::string identity() const = 0;
 };
 

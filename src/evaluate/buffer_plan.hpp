@@ -1,0 +1,37 @@
+#pragma once
+
+#include "schedule.hpp"
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace orograph::evaluate {
+
+// What a step needs memory for, in bytes an image.
+struct StepMemory {
+    std::size_t value = 0;               // its result
+    std::vector<std::size_t> reordered;  // what its reorders write
+};
+
+// Which buffer of a stream each value lives in. A value read in the segment that makes it is overwritten by the next part of the batch, and
+// its buffer is free again after its last reader: the one freed last, still in the cache, is taken first. A value that a later segment
+// reads, and the last one, has a buffer of its own with room for the whole batch.
+class BufferPlan {
+public:
+    // memory: of each step.
+    BufferPlan(const Plan& plan, const std::vector<Segment>& segments, std::span<const StepMemory> memory, std::int64_t batch);
+
+    std::vector<int> values;                  // of each step; the residual's where there is one
+    std::vector<std::vector<int>> reordered;  // of each step
+    std::vector<std::size_t> size_bytes;      // of each buffer
+    std::vector<bool> whole;                  // of each buffer: room for the batch
+
+private:
+    int add(std::size_t bytes, bool whole);
+    int take(std::size_t bytes);
+
+    std::vector<int> free_;
+};
+
+}  // namespace orograph::evaluate

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Convolutions with a 3x3 window, stride 1 and padding 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2016, "Fast algorithms
+// for convolutional neural networks", sec. 4): 36 products for 16 results where the direct form takes 144. Each 6x6 patch of the input and
+// each filter is transformed, 36 matrix products over the channels follow, and their results are transformed back.
+// An output's bits depend on its patch, the weights and the instruction set only: not on its place in the batch, nor on the blocking.
+// Free of torch and oneDNN.
+namespace orograph::evaluate {
+
+struct WinogradShape {
+    std::int64_t images = 0, inputs = 0, outputs = 0, height = 0, width = 0;  // inputs, outputs: channels, multiples of `lanes`
+    std::int64_t tiles = 0;                                                   // 4x4 tiles computed together, >= 1
+};
+
+// Activations lie as [images, channels / lanes, height, width, lanes].
+struct WinogradCall {
+    const float* source = nullptr;
+    const float* weights = nullptr;  // as pack() left them
+    const float* bias = nullptr;     // [outputs]
+    float* destination = nullptr;
+    float* scratch = nullptr;  // scratch_floats() of them, of the calling thread
+    bool accumulate = false;   // add what the destination holds (the residual) before the ReLU
+    bool relu = false;
+};
+
+// One instruction set's kernels.
+struct WinogradKernels {
+    int lanes = 0;  // floats a vector
+    int rows = 0;   // tiles are multiplied in groups of so many
+    std::int64_t (*weight_floats)(const WinogradShape&) = nullptr;
+    std::int64_t (*scratch_floats)(const WinogradShape&) = nullptr;
+
+    // Transforms the filters [outputs, inputs, 3, 3] in float64, rounded once.
+    void (*pack)(const WinogradShape&, const float* filters, float* packed) = nullptr;
+
+    // Whether all results were finite, looked at before the ReLU.
+    bool (*run)(const WinogradShape&, const WinogradCall&) = nullptr;
+};
+
+extern const WinogradKernels winograd_avx2;    // needs AVX2 and FMA
+extern const WinogradKernels winograd_avx512;  // needs AVX-512F
+
+}  // namespace orograph::evaluate
