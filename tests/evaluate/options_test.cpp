@@ -40,7 +40,7 @@ TEST(Options, ADeviceThatIsNotThereIsRefused) {
 }
 
 TEST(Options, TheBatchIsTheEvaluatorsChoiceOrTheUsers) {
-    EXPECT_EQ(make_evaluator(network, {.kind = Kind::compiled})->batch(), 8);
+    EXPECT_EQ(make_evaluator(network, {.kind = Kind::compiled})->batch(), 64);
     EXPECT_EQ(make_evaluator(network, {.kind = Kind::reference})->batch(), 128);
     EXPECT_EQ(make_evaluator(network, {.kind = Kind::compiled, .batch = 16})->batch(), 16);
     EXPECT_EQ(make_evaluator(network, {.kind = Kind::reference, .batch = 64})->batch(), 64);
@@ -49,7 +49,7 @@ TEST(Options, TheBatchIsTheEvaluatorsChoiceOrTheUsers) {
 TEST(Identity, NamesWhatTheDigitsDependOn) {
     const std::string isa = instruction_set();
     EXPECT_THAT(make_evaluator(network, {.kind = Kind::compiled})->identity(),
-                MatchesRegex("compiled onednn-2\\.[0-9]+\\.[0-9]+ " + isa + " fp32 batch 8"));
+                MatchesRegex("compiled onednn-2\\.[0-9]+\\.[0-9]+ " + isa + " fp32, 0 winograd \\+ 0 direct convolutions \\([0-9a-f]{8}\\), batch 64"));
     EXPECT_THAT(make_evaluator(network, {.kind = Kind::reference, .batch = 64})->identity(),
                 MatchesRegex("reference libtorch-2\\.[0-9.]+ " + isa + " fp32 batch 64"));
     EXPECT_EQ(make_evaluator(network, {.threads = 1})->identity(), make_evaluator(network, {.threads = 3})->identity());

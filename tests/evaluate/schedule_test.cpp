@@ -1,0 +1,106 @@
+#include "schedule.hpp"
+
+#include "buffer_plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace orograph::evaluate {
+
+namespace {
+
+struct Scheduled {
+    Plan plan;
+    std::vector<Algorithm> algorithms;
+    std::vector<Segment> segments;
+};
+
+Scheduled schedule(const char* architecture, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic) {
+    Scheduled result{make_plan(model::build_network(architecture, 1, 10)), {}, {}};
+    result.algorithms = choose_algorithms(result.plan, lanes, convolution);
+    result.segments = make_segments(result.plan, result.algorithms, batch);
+    return result;
+}
+
+TEST(Schedule, WinogradForWindowsOf3x3AndStride1) {
+    const Scheduled resnet = schedule("resnet20", 64);
+    EXPECT_EQ(std::ranges::count(resnet.algorithms, Algorithm::winograd), 16);  // not the stem, the two of stride 2, the projections
+    EXPECT_TRUE(describe(resnet.plan, resnet.algorithms).starts_with("16 winograd + 5 direct convolutions ("));
+    EXPECT_EQ(resnet.algorithms[0], Algorithm::direct);
+    EXPECT_EQ(resnet.algorithms[1], Algorithm::winograd);
+}
+
+TEST(Schedule, TheDescriptionTellsChoicesApart) {
+    const Scheduled automatic = schedule("resnet20", 64), direct = schedule("resnet20", 64, 8, Convolution::direct);
+    EXPECT_EQ(std::ranges::count(direct.algorithms, Algorithm::winograd), 0);
+    EXPECT_NE(describe(automatic.plan, automatic.algorithms), describe(direct.plan, direct.algorithms));
+    auto other = automatic;  // as many, elsewhere
+    std::swap(other.algorithms[0], other.algorithms[1]);
+    EXPECT_NE(describe(automatic.plan, automatic.algorithms), describe(other.plan, other.algorithms));
+}
+
+TEST(Schedule, NoVectorsNoWinograd) {
+    const Scheduled scalar = schedule("vgg9", 64, 0);
+    EXPECT_EQ(std::ranges::count(scalar.algorithms, Algorithm::winograd), 0);
+}
+
+TEST(Schedule, SegmentsCoverTheStepsAndDivideTheBatch) {
+    int checked = 0;
+    for (const char* architecture : {"resnet20", "resnet110_noshort", "vgg9", "mlp"})
+        for (const std::int64_t batch : {2, 3, 7, 20, 64, 100, 128}) {
+            const Scheduled scheduled = schedule(architecture, batch);
+            int next = 0;
+            std::int64_t images = 2;
+            for (const Segment& segment : scheduled.segments) {
+                EXPECT_EQ(segment.first, next);
+                EXPECT_GT(segment.last, segment.first);
+                EXPECT_EQ(batch % segment.images, 0);
+                EXPECT_GE(segment.images, images);  // later ones take no fewer
+                next = segment.last;
+                images = segment.images;
+                ++checked;
+            }
+            EXPECT_EQ(next, std::ssize(scheduled.plan.steps));
+        }
+    EXPECT_GE(checked, 28);
+}
+
+// Walks the steps as a stream does and checks that every value read is still the one that was written.
+void expect_values_survive(const Scheduled& scheduled, std::int64_t batch) {
+    const std::vector<StepMemory> memory(scheduled.plan.steps.size(), {.value = 4, .reordered = {4}});
+    const BufferPlan buffers(scheduled.plan, scheduled.segments, memory, batch);
+    struct Written {
+        int step = -1;
+        std::int64_t image = -1;
+    };
+    std::vector<std::vector<Written>> content(buffers.size_bytes.size(), std::vector<Written>(static_cast<std::size_t>(batch)));
+    const auto slot = [&](int step, std::int64_t image) -> Written& {
+        const int buffer = buffers.values[step];
+        return content[buffer][buffers.whole[buffer] ? static_cast<std::size_t>(image) : 0];
+    };
+    const auto expect_there = [&](int step, std::int64_t image) {
+        EXPECT_EQ(slot(step, image).step, step);
+        EXPECT_EQ(slot(step, image).image, image);
+    };
+    for (const Segment& segment : scheduled.segments)
+        for (std::int64_t image = 0; image < batch; image += segment.images)
+            for (int i = segment.first; i < segment.last; ++i) {
+                const Step& step = scheduled.plan.steps[i];
+                content[buffers.reordered[i][0]].assign(static_cast<std::size_t>(batch), Written{});
+                if (step.source != plan_input) expect_there(step.source, image);
+                if (step.residual != no_value) expect_there(step.residual, image);
+                const std::int64_t kept = buffers.whole[buffers.values[i]] ? segment.images : 1;
+                for (std::int64_t n = image; n < image + kept; ++n) slot(i, n) = {i, n};
+            }
+    for (std::int64_t image = 0; image < batch; ++image) expect_there(static_cast<int>(scheduled.plan.steps.size()) - 1, image);
+}
+
+TEST(Schedule, BuffersKeepValuesUntilTheirLastReader) {
+    for (const char* architecture : {"resnet20", "resnet56", "resnet20_noshort", "vgg9", "mlp"})
+        for (const std::int64_t batch : {6, 64}) expect_values_survive(schedule(architecture, batch), batch);
+}
+
+}  // namespace
+
+}  // namespace orograph::evaluate

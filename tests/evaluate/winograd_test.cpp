@@ -1,0 +1,221 @@
+#include "winograd_kernel.hpp"
+
+#include "orograph/core/cores.hpp"
+
+#include <gtest/gtest.h>
+#include <immintrin.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string_view>
+#include <vector>
+
+namespace orograph::evaluate {
+
+namespace {
+
+// Sixteen lanes out of two AVX2 vectors: the wider kernels' logic on a CPU without AVX-512.
+struct TwoAvx2 {
+    struct V {
+        __m256 low, high;
+    };
+    static constexpr int lanes = 16;
+    static constexpr int rows = 12;
+    static V zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+    static V broadcast(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
+    static V load(const float* from) { return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}; }
+    static void store(float* to, V value) {
+        _mm256_storeu_ps(to, value.low);
+        _mm256_storeu_ps(to + 8, value.high);
+    }
+    static V add(V a, V b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
+    static V sub(V a, V b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
+    static V mul(V a, V b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
+    static V max(V a, V b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+    static V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)}; }
+    static V fnma(V a, V b, V c) { return {_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)}; }
+};
+
+const WinogradKernels two_avx2 = kernels_of<TwoAvx2>();
+
+struct Variant {
+    const char* name;
+    const WinogradKernels* kernels;
+    const char* needs;
+};
+
+const Variant variants[] = {{"avx2", &winograd_avx2, "avx2"}, {"two_avx2", &two_avx2, "avx2"}, {"avx512", &winograd_avx512, "avx512"}};
+
+bool has(std::string_view needs) {
+    const std::string_view cpu = instruction_set();
+    return cpu.starts_with(needs) || (needs == "avx2" && cpu.starts_with("avx512"));
+}
+
+// A convolution with random numbers, its activations in C order.
+struct Problem {
+    WinogradShape shape;
+    std::vector<float> source, residual, filters, bias;
+
+    explicit Problem(const WinogradShape& shape, std::uint64_t seed = 1) : shape(shape) {
+        std::mt19937_64 generator(seed);
+        std::normal_distribution<float> normal;
+        const auto fill = [&](std::vector<float>& values, std::int64_t count) {
+            values.resize(static_cast<std::size_t>(count));
+            for (float& value : values) value = normal(generator);
+        };
+        fill(source, shape.images * shape.inputs * shape.height * shape.width);
+        fill(residual, shape.images * shape.outputs * shape.height * shape.width);
+        fill(filters, shape.outputs * shape.inputs * 9);
+        fill(bias, shape.outputs);
+    }
+};
+
+enum class Residual { none, added };
+
+// [images, channels, height, width] to and from groups of `lanes` channels.
+std::vector<float> grouped(const std::vector<float>& plain, const WinogradShape& shape, std::int64_t channels, int lanes,
+                           bool back = false) {
+    std::vector<float> result(plain.size());
+    const std::int64_t pixels = shape.height * shape.width;
+    for (std::int64_t n = 0; n < shape.images; ++n)
+        for (std::int64_t c = 0; c < channels; ++c)
+            for (std::int64_t p = 0; p < pixels; ++p) {
+                const auto in_order = static_cast<std::size_t>((n * channels + c) * pixels + p);
+                const auto in_groups = static_cast<std::size_t>(((n * channels / lanes + c / lanes) * pixels + p) * lanes + c % lanes);
+                result[back ? in_order : in_groups] = plain[back ? in_groups : in_order];
+            }
+    return result;
+}
+
+struct Outcome {
+    std::vector<float> values;
+    bool finite = false;
+};
+
+Outcome run(const WinogradKernels& kernels, const Problem& problem, Residual residual, bool relu) {
+    const WinogradShape& shape = problem.shape;
+    std::vector<float> packed(static_cast<std::size_t>(kernels.weight_floats(shape)));
+    std::vector<float> scratch(static_cast<std::size_t>(kernels.scratch_floats(shape)), std::numeric_limits<float>::quiet_NaN());
+    kernels.pack(shape, problem.filters.data(), packed.data());
+    const std::vector<float> source = grouped(problem.source, shape, shape.inputs, kernels.lanes);
+    std::vector<float> destination = grouped(problem.residual, shape, shape.outputs, kernels.lanes);
+    const bool finite = kernels.run(shape, {.source = source.data(),
+                                            .weights = packed.data(),
+                                            .bias = problem.bias.data(),
+                                            .destination = destination.data(),
+                                            .scratch = scratch.data(),
+                                            .accumulate = residual == Residual::added,
+                                            .relu = relu});
+    return {grouped(destination, shape, shape.outputs, kernels.lanes, true), finite};
+}
+
+// The definition, sums in `Real`.
+template <class Real>
+std::vector<Real> direct(const Problem& problem, Residual residual, bool relu) {
+    const auto& [images, inputs, outputs, height, width, tiles] = problem.shape;
+    std::vector<Real> result;
+    for (std::int64_t n = 0; n < images; ++n)
+        for (std::int64_t o = 0; o < outputs; ++o)
+            for (std::int64_t y = 0; y < height; ++y)
+                for (std::int64_t x = 0; x < width; ++x) {
+                    Real sum = problem.bias[o];
+                    for (std::int64_t c = 0; c < inputs; ++c)
+                        for (std::int64_t k = 0; k < 9; ++k) {
+                            const std::int64_t row = y + k / 3 - 1, column = x + k % 3 - 1;
+                            if (row < 0 || row >= height || column < 0 || column >= width) continue;
+                            sum += static_cast<Real>(problem.source[((n * inputs + c) * height + row) * width + column]) *
+                                   problem.filters[(o * inputs + c) * 9 + k];
+                        }
+                    if (residual == Residual::added) sum += problem.residual[result.size()];
+                    result.push_back(relu ? std::max(sum, Real{0}) : sum);
+                }
+    return result;
+}
+
+double relative_error(const std::vector<float>& values, const std::vector<double>& exact) {
+    double error = 0, norm = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+        error += (values[i] - exact[i]) * (values[i] - exact[i]);
+        norm += exact[i] * exact[i];
+    }
+    return std::sqrt(error / norm);
+}
+
+class Winograd : public testing::TestWithParam<Variant> {
+protected:
+    void SetUp() override {
+        if (!has(GetParam().needs)) GTEST_SKIP() << "this CPU has no " << GetParam().needs;
+    }
+    const WinogradKernels& kernels() const { return *GetParam().kernels; }
+};
+
+TEST_P(Winograd, IsTheConvolutionAtEverySize) {
+    const std::int64_t lanes = kernels().lanes;
+    int compared = 0;
+    for (const auto& [height, width] : {std::pair{3, 3}, {4, 4}, {5, 9}, {8, 8}, {13, 6}, {1, 7}})
+        for (const auto& [inputs, outputs] : {std::pair{lanes, lanes}, {2 * lanes, 3 * lanes}, {5 * lanes, 2 * lanes}})
+            for (const std::int64_t tiles : {1, 7, 24}) {
+                const Problem problem({3, inputs, outputs, height, width, tiles});
+                for (const bool relu : {false, true})
+                    for (const Residual residual : {Residual::none, Residual::added}) {
+                        const Outcome outcome = run(kernels(), problem, residual, relu);
+                        EXPECT_TRUE(outcome.finite);
+                        EXPECT_LT(relative_error(outcome.values, direct<double>(problem, residual, relu)), 1e-6) << height << "x" << width;
+                        ++compared;
+                    }
+            }
+    EXPECT_EQ(compared, 6 * 3 * 3 * 4);
+}
+
+TEST_P(Winograd, RoundsLittleMoreThanTheDirectForm) {
+    const std::int64_t lanes = kernels().lanes;
+    const Problem problem({1, 32 * lanes, lanes, 4, 4, 12});
+    const auto exact = direct<double>(problem, Residual::none, false);
+    const double error = relative_error(run(kernels(), problem, Residual::none, false).values, exact);
+    EXPECT_LT(error, 3 * relative_error(direct<float>(problem, Residual::none, false), exact));
+    EXPECT_GT(error, 0);
+}
+
+TEST_P(Winograd, BitsDependNeitherOnTheBlockingNorOnThePlaceInTheBatch) {
+    const std::int64_t lanes = kernels().lanes;
+    Problem problem({5, 2 * lanes, 3 * lanes, 9, 6, 1});
+    const Outcome whole = run(kernels(), problem, Residual::added, true);
+    for (const std::int64_t tiles : {2, 11, 12, 13, 100}) {
+        problem.shape.tiles = tiles;
+        EXPECT_EQ(run(kernels(), problem, Residual::added, true).values, whole.values) << tiles;
+    }
+    Problem last = problem;
+    last.shape.images = 1;
+    const std::size_t in = problem.source.size() / 5, out = problem.residual.size() / 5;
+    last.source.assign(problem.source.end() - static_cast<std::ptrdiff_t>(in), problem.source.end());
+    last.residual.assign(problem.residual.end() - static_cast<std::ptrdiff_t>(out), problem.residual.end());
+    const std::vector<float> wanted(whole.values.end() - static_cast<std::ptrdiff_t>(out), whole.values.end());
+    EXPECT_EQ(run(kernels(), last, Residual::added, true).values, wanted);
+}
+
+TEST_P(Winograd, NoticesEveryNonFiniteValue) {
+    const std::int64_t lanes = kernels().lanes;
+    const Problem problem({1, 2 * lanes, lanes, 6, 5, 4});
+    int noticed = 0;
+    for (std::size_t i = 0; i < problem.source.size(); i += 7)
+        for (const float bad :
+             {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+            Problem with = problem;
+            with.source[i] = bad;
+            EXPECT_FALSE(run(kernels(), with, Residual::none, true).finite) << i;
+            ++noticed;
+        }
+    Problem with = problem;
+    with.residual.back() = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_FALSE(run(kernels(), with, Residual::added, true).finite);
+    EXPECT_TRUE(run(kernels(), with, Residual::none, true).finite);
+    EXPECT_GT(noticed, 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Winograd, testing::ValuesIn(variants), [](const auto& info) { return info.param.name; });
+
+}  // namespace
+
+}  // namespace orograph::evaluate
