@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <set>
 
 namespace orograph::model {
@@ -104,24 +105,26 @@ std::string list(const std::vector<std::string>& faults) {
     return faults.size() > shown ? cat(listed, "; and ", faults.size() - shown, " more") : listed;
 }
 
-// Names of all tensors that a network needs; counters are optional.
-std::set<std::string> needed_names(const ParameterSpace& space) {
-    std::set<std::string> names;
-    for (const TensorSpec& spec : space.parameters) names.insert(spec.name);
-    for (const TensorSpec& spec : space.states) names.insert(spec.name);
-    return names;
+using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+
+// Of all tensors that a network needs; counters are optional.
+Shapes needed_shapes(const ParameterSpace& space) {
+    Shapes shapes;
+    for (const auto* specs : {&space.parameters, &space.states})
+        for (const TensorSpec& spec : *specs) shapes[spec.name] = spec.shape;
+    return shapes;
 }
 
-// The other architecture whose tensors have just the file's names, in words; empty where there is none.
+// The other architecture whose tensors are just the file's, in words; empty where there is none.
 std::string suggest_architecture(const Network& network, const TensorFile& file) {
-    std::set<std::string> names;
+    Shapes shapes;
     for (const FileTensor& tensor : file.tensors) {
-        if (!tensor.name.ends_with(".num_batches_tracked")) names.insert(tensor.name);
+        if (!tensor.name.ends_with(".num_batches_tracked")) shapes[tensor.name] = tensor.shape;
     }
     for (const std::string& architecture : known_architectures()) {
         if (architecture == network.architecture) continue;
         const Network other = build_network(architecture, network.channels, network.classes);
-        if (needed_names(other.space) == names)
+        if (needed_shapes(other.space) == shapes)
             return cat(" (these are the tensors of ", architecture, ": set model.architecture to it, or choose other weights)");
     }
     return {};

@@ -12,7 +12,10 @@ from torch.nn import functional as F
 
 from pytorch_models import make_model, randomize
 
-ARCHITECTURES = [f"resnet{depth}{variant}" for depth in (20, 32, 44, 56, 110) for variant in ("", "_noshort")] + ["vgg9", "mlp"]
+RESNETS = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110, 18, 34)] + ["wrn56_2", "wrn56_4", "wrn56_8", "wrn110_2", "wrn110_4"]
+VGGS = ["vgg9", "vgg16", "vgg16bn", "vgg19", "vgg19bn"]
+ARCHITECTURES = [name + variant for name in RESNETS for variant in ("", "_noshort")] + VGGS + ["mlp"]
+QUICK = [name for name in ARCHITECTURES if "110" not in name and not name.startswith("wrn56_8")]
 # He et al. 2016, table 6: millions of parameters of the CIFAR networks (without projections), 3 channels, 10 classes.
 MILLIONS = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
 
@@ -98,7 +101,7 @@ def test_sizes_are_the_papers(program, architecture):
 
 
 @pytest.mark.parametrize("dtype,tolerance", [("float32", 1e-5), ("float64", 1e-12)])
-@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if "110" not in name])
+@pytest.mark.parametrize("architecture", QUICK)
 def test_logits(program, tmp_path, architecture, dtype, tolerance):
     channels, classes = (1, 100) if architecture in ("resnet20", "vgg9", "mlp") else (3, 10)
     model = oracle(architecture, channels, classes).eval()
@@ -114,9 +117,12 @@ def test_logits(program, tmp_path, architecture, dtype, tolerance):
     assert relative_difference(ours, theirs) <= tolerance
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "resnet32_noshort", "vgg9", "mlp"])
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet32_noshort", "resnet18", "wrn56_2", "vgg9", "vgg16", "vgg19bn", "mlp"])
 def test_training_step(program, tmp_path, architecture):
     model = oracle(architecture).train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     images, labels = torch.randn(8, 3, 32, 32), torch.randint(0, 10, (8,))
     save_file(dense_state(model), tmp_path / "weights.safetensors")
     save_file({"images": images, "labels": labels}, tmp_path / "input.safetensors")
@@ -138,7 +144,7 @@ def test_training_step(program, tmp_path, architecture):
             assert relative_difference(ours[name], tensor) <= 1e-5, name
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "resnet20_noshort", "vgg9", "mlp"])
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet20_noshort", "resnet18_noshort", "wrn56_2", "vgg9", "vgg16bn", "mlp"])
 def test_our_files_load_in_pytorch(program, tmp_path, architecture):
     program("initial", architecture, 3, 10, seed=7, output=tmp_path / "initial.safetensors")
     model = make_model(architecture, 3, 10)

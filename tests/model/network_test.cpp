@@ -15,8 +15,8 @@ namespace {
 using testing::HasSubstr;
 using testing_support::error_message;
 
-TEST(Network, KnowsTwelveArchitectures) {
-    EXPECT_EQ(known_architectures().size(), 12U);
+TEST(Network, KnowsThirtyArchitectures) {
+    EXPECT_EQ(known_architectures().size(), 30U);
     for (const std::string& name : known_architectures()) EXPECT_EQ(build_network(name, 1, 10).architecture, name);
 }
 
@@ -58,7 +58,7 @@ TEST(Network, LaysItsTensorsOutWithoutHoles) {
 
 // The shapes that the builder infers are those that LibTorch computes, operation by operation.
 TEST(Network, InfersTheShapesThatLibTorchComputes) {
-    for (const std::string name : {"resnet20", "resnet20_noshort", "vgg9", "mlp"}) {
+    for (const std::string name : {"resnet20", "resnet20_noshort", "resnet18", "vgg9", "vgg16bn", "mlp"}) {
         const Network whole = build_network(name, 3, 10);
         const Weights weights = initial_weights(whole, 1);
         const auto parameters = views(weights.parameters, whole.space.parameters);

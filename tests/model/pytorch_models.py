@@ -1,6 +1,7 @@
 """The architectures once more, as plain PyTorch modules: the oracle of model_agreement.py.
 
-Written from He et al. 2016 (sec. 4.2) and Li et al. 2018 (sec. 3 and 5), apart from the C++ code.
+Written from He et al. 2016 (sec. 4.2), Li et al. 2018 (sec. 3 and 5) and, for VGG16 and VGG19, Simonyan & Zisserman 2015 (table 1), apart
+from the C++ code.
 """
 import torch
 from torch import nn
@@ -26,15 +27,15 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    def __init__(self, depth, has_shortcut, channels, classes):
+    def __init__(self, widths, blocks, has_shortcut, channels, classes):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        blocks = (depth - 2) // 6
-        self.layer1 = self.stage(16, 16, 1, blocks, has_shortcut)
-        self.layer2 = self.stage(16, 32, 2, blocks, has_shortcut)
-        self.layer3 = self.stage(32, 64, 2, blocks, has_shortcut)
-        self.linear = nn.Linear(64, classes)
+        self.conv1 = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        inputs = widths[0]
+        for number, (width, count) in enumerate(zip(widths, blocks, strict=True), start=1):
+            setattr(self, f"layer{number}", self.stage(inputs, width, 1 if number == 1 else 2, count, has_shortcut))
+            inputs = width
+        self.linear = nn.Linear(inputs, classes)
 
     @staticmethod
     def stage(inputs, planes, stride, blocks, has_shortcut):
@@ -44,7 +45,9 @@ class ResNet(nn.Module):
     def forward(self, x):
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        return self.linear(F.avg_pool2d(x, 8).flatten(1))
+        if hasattr(self, "layer4"):
+            x = self.layer4(x)
+        return self.linear(x.mean((2, 3)))
 
 
 class VGG9(nn.Module):
@@ -64,6 +67,36 @@ class VGG9(nn.Module):
         return self.classifier(F.relu(self.fc(self.features(x).flatten(1))))
 
 
+class VGG(nn.Module):
+    """VGG16 and VGG19 with Garipov et al.'s names; every convolution runs, and its batch norm where there are any."""
+
+    REPEATS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+    def __init__(self, depth, has_batch_norm, channels, classes):
+        super().__init__()
+        self.layer_blocks = nn.ModuleList()
+        for width, repeats in zip((64, 128, 256, 512, 512), self.REPEATS[depth], strict=True):
+            block = nn.ModuleList()
+            for _ in range(repeats):
+                block.append(nn.Conv2d(channels, width, 3, padding=1))
+                if has_batch_norm:
+                    block.append(nn.BatchNorm2d(width))
+                channels = width
+            self.layer_blocks.append(block)
+        self.classifier = nn.Sequential(nn.Dropout(), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(), nn.Linear(512, 512), nn.ReLU(),
+                                        nn.Linear(512, classes))
+
+    def forward(self, x):
+        for block in self.layer_blocks:
+            with_norm = isinstance(block[1], nn.BatchNorm2d)
+            for index, layer in enumerate(block):
+                x = layer(x)
+                if not with_norm or index % 2 == 1:
+                    x = F.relu(x)
+            x = F.max_pool2d(x, 2)
+        return self.classifier(x.flatten(1))
+
+
 class MLP(nn.Module):
     def __init__(self, channels, classes):
         super().__init__()
@@ -75,13 +108,22 @@ class MLP(nn.Module):
         return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x.flatten(1))))))
 
 
+def make_resnet(name, has_shortcut, channels, classes):
+    if name in ("resnet18", "resnet34"):
+        return ResNet([64, 128, 256, 512], [2, 2, 2, 2] if name == "resnet18" else [3, 4, 6, 3], has_shortcut, channels, classes)
+    depth, _, factor = name.removeprefix("resnet").removeprefix("wrn").partition("_")
+    widths = [width * int(factor or 1) for width in (16, 32, 64)]
+    return ResNet(widths, [(int(depth) - 2) // 6] * 3, has_shortcut, channels, classes)
+
+
 def make_model(architecture, channels, classes):
     if architecture == "vgg9":
         return VGG9(channels, classes)
     if architecture == "mlp":
         return MLP(channels, classes)
-    depth, _, variant = architecture.removeprefix("resnet").partition("_")
-    return ResNet(int(depth), variant != "noshort", channels, classes)
+    if architecture.startswith("vgg"):
+        return VGG(int(architecture[3:5]), architecture.endswith("bn"), channels, classes)
+    return make_resnet(architecture.removesuffix("_noshort"), not architecture.endswith("_noshort"), channels, classes)
 
 
 def randomize(model, seed):
