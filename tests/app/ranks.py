@@ -41,13 +41,18 @@ def differences(reference: dict, path: Path) -> list:
     return [name for name in reference if reference[name].tobytes() != other[name].tobytes()]
 
 
+def points_done(path: Path) -> int:
+    return int((datasets(path)["status"] != 0).sum()) if path.exists() else 0
+
+
 def stopped_and_resumed(config: Path, path: Path) -> str:
     """SIGUSR1 to mpirun until the run is complete; says what went wrong."""
     stops = 0
     for _ in range(50):
+        before = points_done(path)
         job = subprocess.Popen(command(PROGRAM, ["surface", config], 3), env=ENVIRONMENT, stderr=subprocess.DEVNULL)
         if stops < 2:
-            while job.poll() is None and not (path.exists() and (datasets(path)["status"] != 0).sum() > 20 * (stops + 1)):
+            while job.poll() is None and points_done(path) <= before + 20:
                 time.sleep(0.02)
             job.send_signal(signal.SIGUSR1)
         code = job.wait(120)
