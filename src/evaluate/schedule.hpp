@@ -14,7 +14,7 @@ namespace orograph::evaluate {
 enum class Algorithm { direct, winograd };
 
 // Of each step, for an instruction set of `lanes` floats a vector (0: direct only). Winograd where it was measured to be faster
-// (bench/README.md): windows of 3x3, stride 1 and padding 1 between groups of `lanes` channels, on images of at least 3x3.
+// (bench/README.md): windows of 3x3, stride 1 and padding 1 between groups of `lanes` channels, on images of at least 2x2.
 std::vector<Algorithm> choose_algorithms(const Plan& plan, int lanes, Convolution wanted);
 
 // "17 winograd + 4 direct convolutions (5f1c09aa)"; the number stands for the choice layer by layer.
