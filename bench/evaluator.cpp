@@ -1,177 +1,157 @@
-// Images per second of the evaluators against a plain eager LibTorch loop: same weights, points and images, in one run. See README.md.
+// One measurement for compare.py: an evaluator's time a point, on the inputs that inputs.py wrote. See README.md.
 #include "orograph/evaluate/evaluator.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
-#include "orograph/model/forward.hpp"
+#include "orograph/landscape/parametrisation.hpp"
+#include "orograph/model/safetensors.hpp"
 
-#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
+#include <filesystem>
+#include <iostream>
 
 namespace {
 
 using namespace orograph;
 
-struct Work {
-    std::string variant;  // "eager", "eager-tuned", "reference", "compiled"
-    std::string architecture;
-    int threads = 1;
-    std::int64_t images = 0;
+struct Request {
+    std::filesystem::path folder;  // centre, x, y and data .safetensors
+    std::string network, evaluator, precision;
+    int channels = 1, threads = 1;
+    std::int64_t batch = 0;
 };
 
-struct Inputs {
-    model::Network network;
-    std::vector<model::Weights> points;
+struct Data {
     data::Split split;
+    std::vector<std::vector<double>> points;  // coordinates
 };
 
-Inputs make_inputs(const Work& work) {
-    at::manual_seed(1);
-    Inputs inputs;
-    inputs.network = model::build_network(work.architecture, 1, 10);
-    const model::Weights centre = model::initial_weights(inputs.network, 1);
-    for (int i = 0; i < 3; ++i) {
-        model::Weights point = centre.clone();
-        point.parameters.add_(at::randn_like(point.parameters), 0.01);
-        inputs.points.push_back(point);
+Request parse(int argc, char** argv) {
+    Request request;
+    CLI::App app("Measures one evaluator for bench/compare.py");
+    app.add_option("folder", request.folder, "Where inputs.py wrote")->required();
+    app.add_option("--network", request.network, "An architecture's name")->required();
+    app.add_option("--channels", request.channels, "Of the images");
+    app.add_option("--evaluator", request.evaluator, "compiled or reference")->required()->check(CLI::IsMember({"compiled", "reference"}));
+    app.add_option("--precision", request.precision, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}))->default_val("fp32");
+    app.add_option("--threads", request.threads, "Threads of the evaluator");
+    app.add_option("--batch", request.batch, "Images a batch; 0: the evaluator's choice");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        std::exit(app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage));
     }
-    inputs.split.images = at::randn({work.images, 1, 32, 32});
-    inputs.split.labels = at::randint(10, {work.images}, at::kLong);
-    return inputs;
+    return request;
 }
 
-// What a user of LibTorch writes: set the weights, forward in NCHW, cross-entropy, one number out a batch.
-double eager_loss(const Inputs& inputs, const model::Weights& model, const model::Weights& point) {
-    constexpr std::int64_t batch = 128;
-    model.parameters.copy_(point.parameters);
-    const auto parameters = model::views(model.parameters, inputs.network.space.parameters);
-    const auto states = model::views(model.states, inputs.network.space.states);
-    double loss = 0;
-    for (std::int64_t first = 0; first < inputs.split.size(); first += batch) {
-        const std::int64_t count = std::min(batch, inputs.split.size() - first);
-        const at::Tensor labels = inputs.split.labels.narrow(0, first, count);
-        const at::Tensor logits = model::forward(inputs.network, parameters, states, inputs.split.images.narrow(0, first, count),
-                                                 model::BatchNormMode::use_states);
-        loss += at::cross_entropy_loss(logits, labels).item<double>() * static_cast<double>(count);
-        logits.argmax(1).eq(labels).sum().item<std::int64_t>();
+at::Tensor find(const model::TensorFile& file, const std::string& name) {
+    for (const model::FileTensor& tensor : file.tensors) {
+        if (tensor.name != name) continue;
+        at::Tensor result = at::empty(tensor.shape, tensor.dtype == "I64" ? at::kLong : at::kFloat);
+        OROGRAPH_VALIDATE(result.nbytes() == tensor.data.size(), ExitCode::data, name, " is ", tensor.dtype, "; let inputs.py write it");
+        std::ranges::copy(tensor.data, static_cast<std::byte*>(result.data_ptr()));
+        return result;
     }
-    return loss;
+    throw Error(ExitCode::data, cat("the benchmark's data have no ", name, "; let inputs.py write them"));
 }
 
-double evaluator_loss(evaluate::Evaluator& evaluator, const model::Weights& point) {
-    const CancelToken never;
-    double loss = 0;
-    for (const evaluate::BatchSum& sum : evaluator.evaluate(point, 0, never)) loss += sum.loss;
-    return loss;
+Data read_data(const std::filesystem::path& path) {
+    const model::TensorFile file = model::read_safetensors(path);
+    Data data{{"test", find(file, "images"), find(file, "labels")}, {}};
+    const at::Tensor points = find(file, "points").to(at::kDouble);
+    for (std::int64_t i = 0; i < points.size(0); ++i) data.points.push_back({points[i][0].item<double>(), points[i][1].item<double>()});
+    return data;
 }
 
-std::function<double(const model::Weights&)> make_loss(const Work& work, const Inputs& inputs) {
-    if (work.variant.starts_with("eager")) {
-        at::set_num_threads(work.threads);
-        return [&inputs, model = inputs.points[0].clone()](const model::Weights& point) { return eager_loss(inputs, model, point); };
+landscape::AffineSubspace read_plane(const Request& request, const model::Network& network) {
+    const auto read = [&](const char* name) { return model::load_weights(request.folder / name, network); };
+    return {read("centre.safetensors"), {{read("x.safetensors"), {}}, {read("y.safetensors"), {}}}, at::kCPU};
+}
+
+double now_s() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+evaluate::Options options(const Request& request) {
+    return {.kind = request.evaluator == "compiled" ? evaluate::Kind::compiled : evaluate::Kind::reference,
+            .precision = request.precision == "bf16" ? evaluate::Precision::bf16 : evaluate::Precision::fp32,
+            .threads = request.threads,
+            .batch = request.batch};
+}
+
+class Measurement {
+public:
+    Measurement(const Request& request, const data::Split& split)
+        : network_(model::build_network(request.network, request.channels, 10)),
+          plane_(read_plane(request, network_)),
+          evaluator_(evaluate::make_evaluator(network_, options(request))),
+          images_(split.size()),
+          split_(evaluator_->add_split(split)),
+          start_(evaluator_->add_split(data::slice(split, 0, std::min(images_, evaluator_->batch() * request.threads)))) {}
+
+    // A batch a thread, untimed.
+    void warm_up(const std::vector<double>& coordinates) {
+        evaluator_->set_weights(plane_.at(coordinates));
+        evaluator_->evaluate(start_, never_);
     }
-    const auto kind = work.variant == "compiled" ? evaluate::Kind::compiled : evaluate::Kind::reference;
-    std::shared_ptr<evaluate::Evaluator> evaluator = evaluate::make_evaluator(inputs.network, {.kind = kind, .threads = work.threads});
-    evaluator->add_split(inputs.split);
-    return [evaluator](const model::Weights& point) { return evaluator_loss(*evaluator, point); };
-}
 
-struct Time {
-    double wall_s = 0, cpu_s = 0;  // cpu: of all threads of this process, which other programs on the machine disturb less
+    void point(const std::vector<double>& coordinates) {
+        const double start = now_s();
+        evaluator_->set_weights(plane_.at(coordinates));
+        const double ready = now_s();
+        double loss = 0;
+        for (const evaluate::BatchSum& sum : evaluator_->evaluate(split_, never_)) loss += sum.loss;
+        times_s_.push_back(now_s() - start);
+        set_ups_s_.push_back(ready - start);
+        losses_.push_back(loss / static_cast<double>(images_));
+    }
+
+    nlohmann::json result() const {
+        return {{"identity", evaluator_->identity()},
+                {"multiply_adds", network_.multiply_adds()},
+                {"times_s", times_s_},
+                {"set_ups_s", set_ups_s_},
+                {"losses", losses_}};
+    }
+
+private:
+    const model::Network network_;
+    landscape::AffineSubspace plane_;
+    const std::unique_ptr<evaluate::Evaluator> evaluator_;
+    const std::int64_t images_;
+    const int split_, start_;  // numbers in the evaluator
+    const CancelToken never_;
+    std::vector<double> times_s_, set_ups_s_, losses_;  // one a point
 };
 
-Time now() {
-    timespec cpu{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    return {std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(),
-            static_cast<double>(cpu.tv_sec) + 1e-9 * static_cast<double>(cpu.tv_nsec)};
-}
-
-// Child process: one variant; prints the shortest times of a point, after a first one that warms up, and the loss.
-int measure(const Work& work) {
-    if (work.variant != "eager") tune_malloc();
-    const at::NoGradGuard no_gradients;
-    const Inputs inputs = make_inputs(work);
-    const auto loss = make_loss(work, inputs);
-    double sum = loss(inputs.points[0]);
-    Time shortest{1e30, 1e30};
-    for (const model::Weights& point : inputs.points) {
-        const Time start = now();
-        sum += loss(point);
-        const Time end = now();
-        shortest = {std::min(shortest.wall_s, end.wall_s - start.wall_s), std::min(shortest.cpu_s, end.cpu_s - start.cpu_s)};
-    }
-    std::printf("%.9g %.9g %.9g\n", shortest.wall_s, shortest.cpu_s, sum / static_cast<double>(work.images));
-    return 0;
-}
-
-struct Measured {
-    Time time;
-    double loss = 0;
-};
-
-Measured run_child(const char* program, const Work& work) {
-    const std::string command = cat(program, " ", work.variant, " ", work.architecture, " ", work.threads, " ", work.images);
-    std::FILE* pipe = popen(command.c_str(), "r");
-    Measured result;
-    const int fields = pipe ? std::fscanf(pipe, "%lf %lf %lf", &result.time.wall_s, &result.time.cpu_s, &result.loss) : 0;
-    const int status = pipe ? pclose(pipe) : -1;
-    OROGRAPH_VALIDATE(fields == 3 && status == 0, ExitCode::internal, "the measurement '", command, "' failed");
-    return result;
-}
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
-
-struct Times {
-    std::vector<double> wall_s, cpu_s;
-    double loss = 0;
-};
-
-void print(const Work& work, const Times& times, const Times& eager) {
-    const double wall_s = median(times.wall_s), cpu_s = median(times.cpu_s), images = static_cast<double>(work.images);
-    const auto [shortest, longest] = std::ranges::minmax(times.wall_s);
-    std::printf(
-        "%-9s %d thread(s) %-12s %6.0f images/s (%4.2f x eager, spread %3.0f %%) %6.0f images/cpu-second (%4.2f x eager)  loss %.7g\n",
-        work.architecture.c_str(), work.threads, work.variant.c_str(), images / wall_s, median(eager.wall_s) / wall_s,
-        100 * (longest / shortest - 1), images / cpu_s, median(eager.cpu_s) / cpu_s, times.loss);
-    std::fflush(stdout);
-}
-
-// Medians over rounds in which the variants take turns, so that a disturbance meets them alike.
-void compare(const char* program, const std::string& architecture, int threads, std::int64_t images, int rounds) {
-    const std::vector<std::string> variants{"eager", "eager-tuned", "reference", "compiled"};
-    std::vector<Times> times(variants.size());
-    for (int round = 0; round < rounds; ++round)
-        for (std::size_t v = 0; v < variants.size(); ++v) {
-            const Measured measured = run_child(program, {variants[v], architecture, threads, images});
-            times[v].wall_s.push_back(measured.time.wall_s);
-            times[v].cpu_s.push_back(measured.time.cpu_s);
-            times[v].loss = measured.loss;
-        }
-    for (std::size_t v = 0; v < variants.size(); ++v) print({variants[v], architecture, threads, images}, times[v], times[0]);
+// compare.py sends the line when the other processes of the measurement are ready too.
+void wait_for_start() {
+    std::cout << "ready" << std::endl;
+    std::string line;
+    std::getline(std::cin, line);
 }
 
 }  // namespace
 
-// bench_evaluator [ROUNDS]; with four arguments (VARIANT ARCHITECTURE THREADS IMAGES) one measurement.
 int main(int argc, char** argv) {
+    const Request request = parse(argc, argv);
     try {
-        if (argc == 5) return measure({argv[1], argv[2], std::atoi(argv[3]), std::atoll(argv[4])});
-        const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
-        for (const int threads : {1, 2}) {
-            compare(argv[0], "resnet20", threads, 512, rounds);
-            compare(argv[0], "vgg9", threads, 256, rounds);
-        }
+        tune_malloc();
+        const Data data = read_data(request.folder / "data.safetensors");
+        Measurement measurement(request, data.split);
+        measurement.warm_up(data.points.front());
+        wait_for_start();
+        for (const auto& point : data.points) measurement.point(point);
+        std::cout << measurement.result() << std::endl;
         return 0;
+    } catch (const Error& error) {
+        std::cerr << error.what() << '\n';
+        return static_cast<int>(error.code());
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
+        std::cerr << error.what() << '\n';
+        return static_cast<int>(ExitCode::internal);
     }
 }

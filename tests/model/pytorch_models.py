@@ -74,6 +74,7 @@ class VGG(nn.Module):
 
     def __init__(self, depth, has_batch_norm, channels, classes):
         super().__init__()
+        self.has_batch_norm = has_batch_norm
         self.layer_blocks = nn.ModuleList()
         for width, repeats in zip((64, 128, 256, 512, 512), self.REPEATS[depth], strict=True):
             block = nn.ModuleList()
@@ -88,10 +89,9 @@ class VGG(nn.Module):
 
     def forward(self, x):
         for block in self.layer_blocks:
-            with_norm = isinstance(block[1], nn.BatchNorm2d)
             for index, layer in enumerate(block):
                 x = layer(x)
-                if not with_norm or index % 2 == 1:
+                if not self.has_batch_norm or index % 2 == 1:
                     x = F.relu(x)
             x = F.max_pool2d(x, 2)
         return self.classifier(x.flatten(1))

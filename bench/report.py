@@ -1,0 +1,147 @@
+"""Turns measured series into tables that are readable as they are and as Markdown."""
+from dataclasses import dataclass, field
+from statistics import median
+
+from measurement import ORDERLY, Case
+
+PYTORCH = ("loader", "resident", "tuned", "compile")
+
+
+@dataclass
+class Series:
+    """All measurements of one case, over rounds and points."""
+
+    images: int = 0
+    rates: list = field(default_factory=list)  # images a second, all processes together
+    set_up_s: list = field(default_factory=list)
+    point_s: list = field(default_factory=list)
+    losses: list = field(default_factory=list)  # a point
+    others: float = 0  # the largest share of a core that other programs took
+    multiply_adds: int = 0
+    batch: int = 0  # of a tuned loop
+    fold: int = 1
+    failure: str = ""
+
+    def add(self, results, others):
+        for times in zip(*(result["times_s"] for result in results), strict=True):
+            self.rates.append(sum(self.images / time for time in times))
+        first = results[0]
+        self.point_s += first["times_s"]
+        self.set_up_s += first.get("set_ups_s", [])
+        self.losses = first["losses"]
+        self.multiply_adds = first.get("multiply_adds", 0)
+        self.others = max(self.others, others)
+        self.batch, self.fold = first.get("batch", 0), first.get("fold", 1)
+
+    @property
+    def rate(self):
+        return median(self.rates) if self.rates else None
+
+    @property
+    def spread(self):
+        return max(self.rates) / min(self.rates) - 1
+
+    def gflops(self):
+        return 2e-9 * self.multiply_adds * self.rate
+
+    def set_up_share(self, images):
+        """Of a point of so many images."""
+        set_up = median(self.set_up_s)
+        return set_up / (set_up + images * (median(self.point_s) - set_up) / self.images)
+
+
+def table(header, rows):
+    cells = [header, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = ["| " + " | ".join(text.ljust(width) if column == 0 else text.rjust(width)
+                               for column, (text, width) in enumerate(zip(row, widths, strict=True))) + " |" for row in cells]
+    rule = "|" + "|".join("-" * (width + 2) if column == 0 else "-" * (width + 1) + ":" for column, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def number(value):
+    return "-" if value is None else f"{value:.0f}"
+
+
+def ratio(over, under):
+    return "-" if not over or not under else f"{over / under:.2f}"
+
+
+def layout(case):
+    return f"{case.processes} x {case.threads}"
+
+
+def rate(series, case):
+    found = series.get(case)
+    return found.rate if found else None
+
+
+def rates_table(series):
+    rows = []
+    for case in (case for case in series if case.variant == "compiled"):
+        of = {variant: rate(series, Case(case.network, variant, case.threads, case.processes)) for variant in (*PYTORCH, "reference")}
+        compiled = series[case].rate
+        rows.append([f"{case.network}, {layout(case)}", *(number(of[name]) for name in of), number(compiled),
+                     *(ratio(compiled, of[name]) for name in ("loader", "tuned", "compile"))])
+    header = ["images/s", "loader (a)", "resident (a')", "tuned (b)", "torch.compile (b2)", "Reference (c)", "Compiled (d)", "d/a", "d/b", "d/b2"]
+    return table(header, rows)
+
+
+def compiled_table(series, peaks):
+    rows = []
+    for case, found in series.items():
+        if case.variant != "compiled":
+            continue
+        peak = peaks[case.processes * case.threads]
+        tuned = series.get(Case(case.network, "tuned", case.threads, case.processes))
+        rows.append([f"{case.network}, {layout(case)}", f"{found.gflops():.0f}", f"{100 * found.gflops() / peak['gemm']:.0f}",
+                     f"{100 * found.gflops() / peak['convolution']:.0f}", ratio(found.rate, rate(series, Case(case.network, "compiled", 1))),
+                     f"{1e3 * median(found.set_up_s):.1f}", f"{100 * found.set_up_share(1000):.1f}", f"{100 * found.spread:.0f}",
+                     f"{100 * tuned.spread:.0f}" if tuned and tuned.rates else "-", f"{found.others:.2f}"])
+    header = ["Compiled", "GFLOP/s", "% of GEMM", "% of conv.", "x one thread", "set-up ms", "% of 1,000 images", "spread %", "spread of b %",
+              "cores others took"]
+    return table(header, rows)
+
+
+def bf16_table(series):
+    rows = []
+    for case, found in series.items():
+        if case.variant != "compiled-bf16":
+            continue
+        exact = series[Case(case.network, "compiled", case.threads, case.processes)]
+        autocast = rate(series, Case(case.network, "autocast", case.threads, case.processes))
+        error = max(abs(ours / theirs - 1) for ours, theirs in zip(found.losses, exact.losses, strict=True))
+        rows.append([f"{case.network}, {layout(case)}", number(autocast), number(found.rate), ratio(found.rate, autocast),
+                     ratio(found.rate, exact.rate), f"{error:.1e}"])
+    return table(["bf16, images/s", "autocast", "Compiled", "ratio", "x fp32", "loss differs by"], rows) if rows else ""
+
+
+def largest_difference(series, network):
+    """Between any two fp32 variants' losses at a point, relative."""
+    points = zip(*(found.losses for case, found in series.items()
+                   if case.network == network and found.losses and case.variant not in ("autocast", "compiled-bf16")), strict=True)
+    return max(max(losses) / min(losses) - 1 for losses in points)
+
+
+def notes(series, peaks):
+    lines = [f"Peak of {threads} thread{'s' if threads > 1 else ''}: matrix product {peak['gemm']:.0f}, direct convolution "
+             f"{peak['convolution']:.0f} GFLOP/s." for threads, peak in peaks.items()]
+    for network in dict.fromkeys(case.network for case in series):
+        losses = next(found.losses for case, found in series.items() if case.network == network and case.variant == "compiled")
+        lines.append(f"{network}: losses {', '.join(f'{loss:.7g}' for loss in losses)}; the fp32 variants differ by "
+                     f"{largest_difference(series, network):.1e}.")
+    for case, found in series.items():
+        if case.variant == "tuned" and found.batch:
+            lines.append(f"{case.network}, {layout(case)}: the tuned loop chose batch {found.batch}, batch norms "
+                         f"{'folded' if found.fold else 'as they are'}.")
+        if found.failure:
+            lines.append(f"{case.network}, {layout(case)}: {case.variant} failed: {found.failure}")
+    disturbed = sum(found.others > ORDERLY for found in series.values())
+    lines.append(f"{disturbed} of {len(series)} cases were disturbed: other programs took more than {ORDERLY} of a core.")
+    return lines
+
+
+def report(series, peaks, title):
+    bf16 = bf16_table(series)
+    return "\n\n".join([title, rates_table(series), compiled_table(series, peaks), *([bf16] if bf16 else []),
+                        "\n".join(f"- {line}" for line in notes(series, peaks))]) + "\n"
