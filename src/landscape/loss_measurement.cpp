@@ -18,6 +18,7 @@ std::vector<Field> fields_of(const std::string& split, evaluate::Loss loss) {
 LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisation, std::unique_ptr<evaluate::Evaluator> evaluator,
                                  const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss)
     : parametrisation_(std::move(parametrisation)), evaluator_(std::move(evaluator)), shard_(shard) {
+    if (parametrisation_->space() != nullptr) evaluator_->set_space(*parametrisation_->space());
     const std::int64_t batch = evaluator_->batch();
     for (const data::Split& split : dataset.splits) {
         SplitPart part;
@@ -35,9 +36,15 @@ LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisatio
     }
 }
 
+void LossMeasurement::set_point(std::span<const double> coordinates, std::span<const double> next) {
+    if (parametrisation_->space() == nullptr) return evaluator_->set_weights(parametrisation_->at(coordinates));
+    evaluator_->move_to(parametrisation_->coefficients(coordinates));
+    if (!next.empty()) evaluator_->prepare(parametrisation_->coefficients(next));
+}
+
 // The shard's number, then split by split the loss and the correct count of each of its batches. So a shard without a batch has a part too.
-std::vector<double> LossMeasurement::partial(std::span<const double> coordinates, const CancelToken& cancel) {
-    evaluator_->set_weights(parametrisation_->at(coordinates));
+std::vector<double> LossMeasurement::partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) {
+    set_point(coordinates, next);
     std::vector<double> values{static_cast<double>(shard_)};
     for (const SplitPart& split : splits_) {
         if (split.number < 0) continue;

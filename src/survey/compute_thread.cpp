@@ -56,22 +56,27 @@ void ComputeThread::wait(std::chrono::microseconds longest) {
 
 void ComputeThread::work() {
     try {
-        while (const auto point = next()) {
-            deliver({*point, measurement_.partial(points_.coordinates(*point), cancelled_)});
-        }
+        while (const auto work = next()) deliver(compute(*work));
     } catch (...) {
         fail(std::current_exception());
     }
 }
 
-std::optional<PointIndex> ComputeThread::next() {
+Partial ComputeThread::compute(const Work& work) {
+    const auto coordinates = points_.coordinates(work.point);
+    const auto following = work.following ? points_.coordinates(*work.following) : std::vector<double>();
+    return {work.point, measurement_.partial(coordinates, following, cancelled_)};
+}
+
+std::optional<ComputeThread::Work> ComputeThread::next() {
     std::unique_lock lock(mutex_);
     queue_changed_.wait(lock, [this] { return closing_ || !queue_.empty(); });
     if (closing_) return std::nullopt;
-    const auto point = queue_.front();
+    Work work{queue_.front()};
     queue_.pop_front();
+    if (!queue_.empty()) work.following = queue_.front();
     computing_ = true;
-    return point;
+    return work;
 }
 
 void ComputeThread::deliver(Partial partial) {

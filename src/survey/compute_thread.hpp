@@ -34,8 +34,13 @@ public:
     void wait(std::chrono::microseconds longest);
 
 private:
+    struct Work {
+        PointIndex point{};
+        std::optional<PointIndex> following;  // in the queue
+    };
     void work();
-    std::optional<PointIndex> next();
+    std::optional<Work> next();
+    Partial compute(const Work& work);
     void deliver(Partial partial);
     void fail(std::exception_ptr error);
 

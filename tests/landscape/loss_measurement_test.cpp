@@ -34,7 +34,7 @@ protected:
 
     std::vector<double> record(int shards, std::array<double, 2> point) {
         std::vector<std::vector<double>> partials;
-        for (int shard = 0; shard < shards; ++shard) partials.push_back(make(shard, shards).partial(point, CancelToken()));
+        for (int shard = 0; shard < shards; ++shard) partials.push_back(make(shard, shards).partial(point, {}, CancelToken()));
         return make(0, shards).record(partials);
     }
 
@@ -82,9 +82,34 @@ TEST_P(LossMeasurementTest, IsBitwiseTheSameForAnyNumberOfShards) {
 
 TEST_P(LossMeasurementTest, HasAPartEvenWithoutABatchButNoneWhenCancelled) {
     CancelToken cancel;
-    EXPECT_FALSE(make(8, 9).partial(std::array{0.0, 0.0}, cancel).empty());
+    EXPECT_FALSE(make(8, 9).partial(std::array{0.0, 0.0}, {}, cancel).empty());
     cancel.cancel();
-    EXPECT_TRUE(make(0, 1).partial(std::array{0.0, 0.0}, cancel).empty());
+    EXPECT_TRUE(make(0, 1).partial(std::array{0.0, 0.0}, {}, cancel).empty());
+}
+
+// As a parametrisation that is no affine space: the evaluator gets whole weights.
+class WholeWeights : public Parametrisation {
+public:
+    explicit WholeWeights(std::unique_ptr<Parametrisation> inner) : inner_(std::move(inner)) {}
+    int dimensions() const override { return inner_->dimensions(); }
+    const model::Weights& at(std::span<const double> coordinates) override { return inner_->at(coordinates); }
+
+private:
+    std::unique_ptr<Parametrisation> inner_;
+};
+
+TEST_P(LossMeasurementTest, IsBitwiseTheSameForWholeWeightsAndWithHints) {
+    LossMeasurement whole(std::make_unique<WholeWeights>(std::make_unique<AffineSubspace>(centre_, directions_, at::kCPU)),
+                          evaluate::make_evaluator(network_, {.kind = GetParam().second, .batch = 8}), dataset_, 0, 1);
+    auto moving = make(0, 1);
+    int compared = 0;
+    const std::vector<std::array<double, 2>> points{{0.3, -0.2}, {-1, 1}, {0, 0}};
+    for (std::size_t i = 0; i < points.size(); ++i, ++compared) {
+        const auto expected = whole.partial(points[i], {}, CancelToken());
+        EXPECT_EQ(moving.partial(points[i], points[(i + 1) % points.size()], CancelToken()), expected);
+        EXPECT_EQ(expected.size(), 1U + 2 * (8 + 3));
+    }
+    EXPECT_EQ(compared, 3);
 }
 
 TEST_P(LossMeasurementTest, NamesItsFields) {
@@ -98,7 +123,7 @@ TEST_P(LossMeasurementTest, NamesItsFields) {
 TEST_P(LossMeasurementTest, MeasuresMeanSquaredError) {
     auto measurement = make(0, 1, evaluate::Loss::mse);
     const std::array point{0.1, 0.1};
-    const std::vector<std::vector<double>> partials{measurement.partial(point, CancelToken())};
+    const std::vector<std::vector<double>> partials{measurement.partial(point, {}, CancelToken())};
     const auto values = measurement.record(partials), expected = oracle(point, evaluate::Loss::mse);
     for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(values[i], expected[i], 1e-5 * std::abs(expected[i])) << "field " << i;
     EXPECT_EQ(measurement.fields()[0].units, "1");

@@ -24,8 +24,9 @@ public:
 
     const std::vector<landscape::Field>& fields() const override { return fields_; }
 
-    std::vector<double> partial(std::span<const double> coordinates, const CancelToken& cancel) override {
+    std::vector<double> partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) override {
         points_.insert({coordinates[0], coordinates[1]});
+        hints_.emplace_back(next.begin(), next.end());
         ++calls_;
         if (before_) before_(calls_, cancel);
         if (cancel.cancelled()) return {};
@@ -48,6 +49,7 @@ public:
     void before(std::function<void(int, const CancelToken&)> action) { before_ = std::move(action); }
     int calls() const { return calls_; }                                   // after run()
     const std::set<std::pair<double, double>>& points() const { return points_; }  // after run()
+    const std::vector<std::vector<double>>& hints() const { return hints_; }  // of each call, after run()
 
     double nan_above = std::numeric_limits<double>::infinity();
 
@@ -55,6 +57,7 @@ private:
     int first_, last_;
     int calls_ = 0;
     std::set<std::pair<double, double>> points_;
+    std::vector<std::vector<double>> hints_;
     std::function<void(int, const CancelToken&)> before_;
     std::vector<landscape::Field> fields_{{"wave", "sum of batch values", "1"}, {"batches", "batches summed", "1"}};
 };

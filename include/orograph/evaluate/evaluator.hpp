@@ -2,10 +2,12 @@
 
 #include "orograph/core/stop.hpp"
 #include "orograph/data/dataset.hpp"
+#include "orograph/evaluate/affine_space.hpp"
 #include "orograph/evaluate/arithmetic.hpp"
 #include "orograph/model/weights.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,16 @@ public:
     // their values until the last of these calls.
     virtual void set_weights(const model::Weights& weights) = 0;
 
+    // Hands over the space (on Options::device) of later move_to() and prepare() calls. What is here sets the weights of each point; a device
+    // may make its points where the space lies.
+    virtual void set_space(AffineSpace space) { moving_.emplace(std::move(space)); }
+
+    // As set_weights() with the point at `coefficients`, one a direction of the space.
+    virtual void move_to(std::span<const double> coefficients) { set_weights(moving_.value().at(coefficients)); }
+
+    // A hint: where the next move_to() will probably go. A device prepares that point while it evaluates the one in hand.
+    virtual void prepare(std::span<const double> /*coefficients*/) {}
+
     // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. Not thread-safe. Non-finite losses are returned as they are.
     virtual std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) = 0;
 
@@ -59,6 +71,9 @@ public:
     // What determines the digits beside weights and data: "compiled onednn-2.6.3 avx2 fp32, 17 winograd + 4 direct
     // convolutions (5f1c09aa), batch 64".
     virtual std::string identity() const = 0;
+
+private:
+    std::optional<MovingWeights> moving_;
 };
 
 // The evaluator of `network` that options ask for. Reference: model::forward through LibTorch on any device. Compiled: BN folded into the convolutions at each point, conv+bias(+residual)+ReLU as single

@@ -22,8 +22,9 @@ class Measurement {
 public:
     virtual ~Measurement() = default;
     virtual const std::vector<Field>& fields() const = 0;
-    // This shard's part; empty where `cancel` was set meanwhile.
-    virtual std::vector<double> partial(std::span<const double> coordinates, const CancelToken& cancel) = 0;
+    // This shard's part; empty where `cancel` was set meanwhile. `next` is a hint: the point that will probably be asked for next, empty where
+    // none is known.
+    virtual std::vector<double> partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) = 0;
     // One value a field.
     virtual std::vector<double> record(std::span<const std::vector<double>> partials) const = 0;
 };
@@ -36,7 +37,7 @@ public:
     LossMeasurement(std::unique_ptr<Parametrisation> parametrisation, std::unique_ptr<evaluate::Evaluator> evaluator,
                     const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss = evaluate::Loss::cross_entropy);
     const std::vector<Field>& fields() const override { return fields_; }
-    std::vector<double> partial(std::span<const double> coordinates, const CancelToken& cancel) override;
+    std::vector<double> partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) override;
     std::vector<double> record(std::span<const std::vector<double>> partials) const override;
 
 private:
@@ -45,6 +46,8 @@ private:
         std::int64_t images = 0;                  // of the whole split
         std::vector<std::int64_t> shard_batches;  // batches each shard holds
     };
+    void set_point(std::span<const double> coordinates, std::span<const double> next);
+
     std::unique_ptr<Parametrisation> parametrisation_;
     std::unique_ptr<evaluate::Evaluator> evaluator_;
     std::vector<SplitPart> splits_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "orograph/evaluate/affine_space.hpp"
 #include "orograph/landscape/direction.hpp"
 
 #include <span>
@@ -14,21 +15,23 @@ public:
     virtual int dimensions() const = 0;
     // The weights at `coordinates` (dimensions() of them), on the parametrisation's device. The result stays valid until the next call.
     virtual const model::Weights& at(std::span<const double> coordinates) = 0;
+
+    // The space in which all these weights lie, so that an evaluator can make them itself; null where there is none.
+    virtual const evaluate::AffineSpace* space() const { return nullptr; }
+    // The coefficients in space() of the weights at `coordinates`.
+    virtual std::vector<double> coefficients(std::span<const double> coordinates) const { return {coordinates.begin(), coordinates.end()}; }
 };
 
-// theta + x*dx + y*dy + ... in float32: every product and every sum rounded once, in that order, on every back end (the coordinate is
-// rounded to float32 first). States move alike where a direction has Space::states.
+// theta + x*dx + y*dy + ..., rounded as evaluate::AffineSpace says. States move alike where a direction has Space::states.
 class AffineSubspace : public Parametrisation {
 public:
-    AffineSubspace(model::Weights centre, std::vector<Direction> directions, at::Device device);
-    int dimensions() const override { return static_cast<int>(deltas_.size()); }
-    const model::Weights& at(std::span<const double> coordinates) override;
+    AffineSubspace(const model::Weights& centre, const std::vector<Direction>& directions, at::Device device);
+    int dimensions() const override { return static_cast<int>(weights_.space().directions.size()); }
+    const model::Weights& at(std::span<const double> coordinates) override { return weights_.at(coordinates); }
+    const evaluate::AffineSpace* space() const override { return &weights_.space(); }
 
 private:
-    model::Weights centre_;
-    std::vector<model::Weights> deltas_;
-    std::vector<bool> moves_states_;
-    model::Weights point_;
+    evaluate::MovingWeights weights_;
 };
 
 }  // namespace orograph::landscape

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "orograph/model/weights.hpp"
+
+#include <span>
+#include <vector>
+
+namespace orograph::evaluate {
+
+// The weights centre + c_0 d_0 + c_1 d_1 + ... in float32: every product and every sum rounded once, in that order, on every back end (a
+// coefficient is rounded to float32 first). In a plane the coefficients are the coordinates, on a Bezier curve Bernstein's polynomials.
+struct AffineSpace {
+    struct Direction {
+        model::Weights delta;
+        bool moves_states = false;  // otherwise delta's states do not count
+    };
+    model::Weights centre;
+    std::vector<Direction> directions;  // on the centre's device and of its sizes
+};
+
+// The points of a space, one at a time.
+class MovingWeights {
+public:
+    explicit MovingWeights(AffineSpace space);
+    const AffineSpace& space() const { return space_; }
+
+    // The weights at `coefficients`, one a direction. On a GPU queued on the current stream. Valid until the next call.
+    const model::Weights& at(std::span<const double> coefficients);
+
+private:
+    AffineSpace space_;
+    model::Weights point_;
+};
+
+}  // namespace orograph::evaluate
