@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from inputs import write_inputs
-from measurement import Case, Failed, measure, measure_peak
+from inputs import CLASSES, FASHION, make_model, write_inputs
+from measurement import PROGRAMS, Case, Failed, measure, measure_peak
 from report import PYTORCH, Series, largest_difference, report
 
 # Images of each network: a point takes some seconds, and the compiled evaluator has a batch of 64 for each of two threads.
@@ -19,18 +19,33 @@ AGREEMENT = 1e-5
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(IMAGES), metavar="NAME")
+    parser.add_argument("--networks", nargs="+", metavar="NAME", help=f"default: {' '.join(IMAGES)}")
     parser.add_argument("--images", type=int, help="of every network (default: as many as take some seconds a point)")
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1, help="1: Fashion-MNIST, 3: random images")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", nargs="+", default=[], metavar="VARIANT", help="loader, resident, tuned, compile, reference")
-    parser.add_argument("--quick", action="store_true", help="one round of resnet20 and vgg9 without torch.compile")
+    parser.add_argument("--quick", action="store_true", help="one round of resnet20 and vgg9 without torch.compile, disturbed or not")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables here too")
     options = parser.parse_args()
     if options.quick:
-        options.networks, options.rounds, options.without = ["resnet20", "vgg9"], 1, [*options.without, "compile"]
+        options.rounds, options.without = 1, [*options.without, "compile"]
+    options.networks = options.networks or (["resnet20", "vgg9"] if options.quick else list(IMAGES))
     return options
+
+
+def check(options):
+    """Ends the program where it cannot start."""
+    for program in ("bench_evaluator", "bench_peak"):
+        if not (PROGRAMS / program).exists():
+            sys.exit(f"{PROGRAMS / program} is not there: build the target {program} first")
+    for network in options.networks:
+        try:
+            make_model(network, options.channels, CLASSES)
+        except (ValueError, KeyError):
+            sys.exit(f"--networks: there is no '{network}'; the names are those of model.architecture")
+    if options.channels == 1 and not FASHION.exists():
+        sys.exit(f"{FASHION} is not there: install dataset-fashion-mnist, or use --channels 3 for random images")
 
 
 def cpu():
@@ -71,6 +86,8 @@ def measure_network(network, options, has_bf16, peaks, series):
                 try:
                     found.add(*measure(case, Path(folder), options.channels, images, tuned_choice(series, case), 0 if options.quick else 2))
                 except Failed as failure:
+                    if case.variant != "compile":
+                        sys.exit(f"{case.network} {case.variant}: {failure}")
                     found.failure = str(failure)
                 print(f"round {number}: {case.network} {case.variant} {case.processes} x {case.threads}: "
                       + (found.failure or f"{found.rates[-1]:.0f} images/s"), file=sys.stderr, flush=True)
@@ -81,6 +98,7 @@ def measure_network(network, options, has_bf16, peaks, series):
 
 def main():
     options = parse()
+    check(options)
     name, flags = cpu()
     peaks, series = {threads: {} for threads in options.threads}, {}
     start = time.time()

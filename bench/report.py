@@ -83,24 +83,28 @@ def rates_table(series):
         compiled = series[case].rate
         rows.append([f"{case.network}, {layout(case)}", *(number(of[name]) for name in of), number(compiled),
                      *(ratio(compiled, of[name]) for name in ("loader", "tuned", "compile"))])
-    header = ["images/s", "loader (a)", "resident (a')", "tuned (b)", "torch.compile (b2)", "Reference (c)", "Compiled (d)", "d/a", "d/b", "d/b2"]
-    return table(header, rows)
+    return table(["images/s", "loader (a)", "resident (a')", "tuned (b)", "torch.compile (b2)", "Reference (c)", "Compiled (d)",
+                  "d/a", "d/b", "d/b2"], rows)
+
+
+def compiled_row(series, case, peak):
+    found, tuned = series[case], series.get(Case(case.network, "tuned", case.threads, case.processes))
+    return [f"{case.network}, {layout(case)}",
+            f"{found.gflops():.0f}",
+            f"{100 * found.gflops() / peak['gemm']:.0f}",
+            f"{100 * found.gflops() / peak['convolution']:.0f}",
+            ratio(found.rate, rate(series, Case(case.network, "compiled", 1))),
+            f"{1e3 * median(found.set_up_s):.1f}",
+            f"{100 * found.set_up_share(1000):.1f}",
+            f"{100 * found.spread:.0f}",
+            f"{100 * tuned.spread:.0f}" if tuned else "-",
+            f"{found.others:.2f}"]
 
 
 def compiled_table(series, peaks):
-    rows = []
-    for case, found in series.items():
-        if case.variant != "compiled":
-            continue
-        peak = peaks[case.processes * case.threads]
-        tuned = series.get(Case(case.network, "tuned", case.threads, case.processes))
-        rows.append([f"{case.network}, {layout(case)}", f"{found.gflops():.0f}", f"{100 * found.gflops() / peak['gemm']:.0f}",
-                     f"{100 * found.gflops() / peak['convolution']:.0f}", ratio(found.rate, rate(series, Case(case.network, "compiled", 1))),
-                     f"{1e3 * median(found.set_up_s):.1f}", f"{100 * found.set_up_share(1000):.1f}", f"{100 * found.spread:.0f}",
-                     f"{100 * tuned.spread:.0f}" if tuned and tuned.rates else "-", f"{found.others:.2f}"])
-    header = ["Compiled", "GFLOP/s", "% of GEMM", "% of conv.", "x one thread", "set-up ms", "% of 1,000 images", "spread %", "spread of b %",
-              "cores others took"]
-    return table(header, rows)
+    rows = [compiled_row(series, case, peaks[case.processes * case.threads]) for case in series if case.variant == "compiled"]
+    return table(["Compiled", "GFLOP/s", "% of GEMM", "% of conv.", "x one thread", "set-up ms", "% of 1,000 images", "spread %",
+                  "spread of b %", "cores others took"], rows)
 
 
 def bf16_table(series):
