@@ -11,7 +11,7 @@ struct Case {
     int channels;
     Loss loss;
     std::int64_t images;
-    double farthest;  // 20 layers overflow float32 beyond 8
+    double farthest;  // 110 layers multiply float32's rounding beyond 1e-5 at losses of 1e26, in every evaluator; 56 overflow beyond 1
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& value) {
@@ -48,7 +48,8 @@ protected:
 TEST_P(Accuracy, IsThatOfAFloat64Evaluation) {
     double largest = 0;
     int compared = 0;
-    for (const double amplitude : {0.0, 0.1, 0.3, 1.0, 3.0, GetParam().farthest}) {
+    for (const double amplitude : {0.0, 0.1, 0.3, 1.0, 3.0, 8.0, 50.0}) {
+        if (amplitude > GetParam().farthest) continue;
         const auto point = moved(network_, centre_, amplitude, 13);
         const BatchSum expected = float64_sum(network_, point, split_, GetParam().loss);
         for (const auto& evaluator : evaluators_) {
@@ -57,8 +58,8 @@ TEST_P(Accuracy, IsThatOfAFloat64Evaluation) {
         }
         largest = std::max(largest, expected.loss / static_cast<double>(split_.size()));
     }
-    EXPECT_EQ(compared, 12);
-    if (GetParam().loss == Loss::cross_entropy) {
+    EXPECT_GE(compared, 6);
+    if (GetParam().loss == Loss::cross_entropy && GetParam().farthest >= 1) {
         EXPECT_GT(largest, 1e3);
     }
 }
@@ -66,7 +67,10 @@ TEST_P(Accuracy, IsThatOfAFloat64Evaluation) {
 INSTANTIATE_TEST_SUITE_P(Networks, Accuracy,
                          testing::Values(Case{"resnet20", 1, Loss::cross_entropy, 37, 8}, Case{"resnet20", 3, Loss::mse, 13, 8},
                                          Case{"resnet20_noshort", 3, Loss::cross_entropy, 19, 8}, Case{"vgg9", 1, Loss::mse, 8, 8},
-                                         Case{"vgg9", 3, Loss::cross_entropy, 9, 8}, Case{"mlp", 1, Loss::mse, 137, 20},
+                                         Case{"vgg9", 3, Loss::cross_entropy, 9, 8}, Case{"resnet56", 1, Loss::cross_entropy, 7, 1},
+                                         Case{"resnet110_noshort", 3, Loss::cross_entropy, 4, 0.3},
+                                         Case{"vgg16bn", 3, Loss::cross_entropy, 5, 8}, Case{"vgg16", 1, Loss::mse, 3, 8},
+                                         Case{"wrn56_2", 1, Loss::mse, 3, 1}, Case{"mlp", 1, Loss::mse, 137, 50},
                                          Case{"mlp", 3, Loss::cross_entropy, 1, 50}));
 
 }  // namespace
