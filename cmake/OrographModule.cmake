@@ -21,8 +21,8 @@ function(orograph_settings target)
                                            $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL EXECUTABLE)
-    # Before libtorch in the order of symbols: it exports an older std::filesystem, whose remove_all() crashes, and parts of another oneDNN,
-    # with which libdnnl's primitives fail to execute.
+    # Before libtorch in the order of symbols: it exports an older std::filesystem, whose remove_all() crashes, and the std::call_once of
+    # another oneDNN, with which libdnnl's GEMM sets up the wrong kernels.
     target_link_options(${target} BEFORE PRIVATE LINKER:--push-state,--no-as-needed,-lstdc++,${ONEDNN_LIBRARY},--pop-state)
   endif()
 endfunction()
