@@ -7,13 +7,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from inputs import CLASSES, FASHION, make_model, write_inputs
 from measurement import PROGRAMS, Case, Failed, measure, measure_peak
-from report import PYTORCH, Series, largest_difference, report
+from report import COLUMNS, Series, largest_difference, report
 
 # Images of each network: a point takes some seconds, and the compiled evaluator has a batch of 64 for each of two threads.
-IMAGES = {"resnet20": 512, "resnet56": 256, "vgg9": 256, "vgg16bn": 256, "wrn56_2": 128}
+IMAGES = {"resnet20": 256, "resnet56": 128, "vgg9": 256, "vgg16bn": 128, "wrn56_2": 128}
 AGREEMENT = 1e-5
 
 
@@ -23,13 +24,14 @@ def parse():
     parser.add_argument("--images", type=int, help="of every network (default: as many as take some seconds a point)")
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1, help="1: Fashion-MNIST, 3: random images")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--without", nargs="+", default=[], metavar="VARIANT", help="loader, resident, tuned, compile, reference")
-    parser.add_argument("--quick", action="store_true", help="one round of resnet20 and vgg9 without torch.compile, disturbed or not")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--without", nargs="+", default=[], metavar="VARIANT", help="loader, resident, tuned, compile, reference, direct")
+    parser.add_argument("--patience", type=float, default=60, metavar="SECONDS", help="for each measurement, while other programs run")
+    parser.add_argument("--quick", action="store_true", help="one round of resnet20 and vgg9 without torch.compile, no patience")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables here too")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.without = 1, [*options.without, "compile"]
+        options.rounds, options.patience, options.without = 1, 0, [*options.without, "compile"]
     options.networks = options.networks or (["resnet20", "vgg9"] if options.quick else list(IMAGES))
     return options
 
@@ -57,7 +59,7 @@ def cpu():
 
 def cases(network, options, has_bf16):
     for threads in options.threads:
-        variants = [*PYTORCH, "reference", "compiled", *(["autocast", "compiled-bf16"] if has_bf16 else [])]
+        variants = [*COLUMNS, *(["autocast", "bf16"] if has_bf16 else [])]
         yield from (Case(network, variant, threads) for variant in variants if variant not in options.without)
         if threads > 1:
             yield Case(network, "compiled", 1, threads)
@@ -74,6 +76,15 @@ def tuned_choice(series, case):
     return ["--batch", str(source.batch), "--fold", "1" if case.variant == "compile" else str(source.fold)]
 
 
+def describe(case, found):
+    if found.failure:
+        outcome = f"failed: {found.failure}"
+    else:
+        last = found.measurements[-1]
+        outcome = f"{median(last.rates):.0f} images/s while others took {last.others:.2f} cores"
+    return f"{case.network} {case.variant} {case.processes} x {case.threads}: {outcome}"
+
+
 def measure_network(network, options, has_bf16, peaks, series):
     images = options.images or IMAGES.get(network, 256)
     with tempfile.TemporaryDirectory() as folder:
@@ -84,13 +95,12 @@ def measure_network(network, options, has_bf16, peaks, series):
                 if found.failure:
                     continue
                 try:
-                    found.add(*measure(case, Path(folder), options.channels, images, tuned_choice(series, case), 0 if options.quick else 2))
+                    found.add(*measure(case, Path(folder), options.channels, images, tuned_choice(series, case), options.patience))
                 except Failed as failure:
                     if case.variant != "compile":
                         sys.exit(f"{case.network} {case.variant}: {failure}")
                     found.failure = str(failure)
-                print(f"round {number}: {case.network} {case.variant} {case.processes} x {case.threads}: "
-                      + (found.failure or f"{found.rates[-1]:.0f} images/s"), file=sys.stderr, flush=True)
+                print(f"round {number}: {describe(case, found)}", file=sys.stderr, flush=True)
             for threads, best in peaks.items():
                 now = measure_peak(threads)
                 best.update({kind: max(best.get(kind, 0), rate) for kind, rate in now.items()})

@@ -3,7 +3,6 @@
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
-#include "orograph/landscape/parametrisation.hpp"
 #include "orograph/model/safetensors.hpp"
 
 #include <CLI/CLI.hpp>
@@ -19,7 +18,7 @@ using namespace orograph;
 
 struct Request {
     std::filesystem::path folder;  // centre, x, y and data .safetensors
-    std::string network, evaluator, precision;
+    std::string network, evaluator, precision, convolution;
     int channels = 1, threads = 1;
     std::int64_t batch = 0;
 };
@@ -37,6 +36,9 @@ Request parse(int argc, char** argv) {
     app.add_option("--channels", request.channels, "Of the images");
     app.add_option("--evaluator", request.evaluator, "compiled or reference")->required()->check(CLI::IsMember({"compiled", "reference"}));
     app.add_option("--precision", request.precision, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}))->default_val("fp32");
+    app.add_option("--convolution", request.convolution, "automatic or direct")
+        ->check(CLI::IsMember({"automatic", "direct"}))
+        ->default_val("automatic");
     app.add_option("--threads", request.threads, "Threads of the evaluator");
     app.add_option("--batch", request.batch, "Images a batch; 0: the evaluator's choice");
     try {
@@ -66,9 +68,9 @@ Data read_data(const std::filesystem::path& path) {
     return data;
 }
 
-landscape::AffineSubspace read_plane(const Request& request, const model::Network& network) {
+evaluate::AffineSpace read_plane(const Request& request, const model::Network& network) {
     const auto read = [&](const char* name) { return model::load_weights(request.folder / name, network); };
-    return {read("centre.safetensors"), {{read("x.safetensors"), {}}, {read("y.safetensors"), {}}}, at::kCPU};
+    return {read("centre.safetensors"), {{read("x.safetensors")}, {read("y.safetensors")}}};
 }
 
 double now_s() {
@@ -78,6 +80,7 @@ double now_s() {
 evaluate::Options options(const Request& request) {
     return {.kind = request.evaluator == "compiled" ? evaluate::Kind::compiled : evaluate::Kind::reference,
             .precision = request.precision == "bf16" ? evaluate::Precision::bf16 : evaluate::Precision::fp32,
+            .convolution = request.convolution == "direct" ? evaluate::Convolution::direct : evaluate::Convolution::automatic,
             .threads = request.threads,
             .batch = request.batch};
 }
@@ -86,21 +89,22 @@ class Measurement {
 public:
     Measurement(const Request& request, const data::Split& split)
         : network_(model::build_network(request.network, request.channels, 10)),
-          plane_(read_plane(request, network_)),
           evaluator_(evaluate::make_evaluator(network_, options(request))),
           images_(split.size()),
           split_(evaluator_->add_split(split)),
-          start_(evaluator_->add_split(data::slice(split, 0, std::min(images_, evaluator_->batch() * request.threads)))) {}
+          start_(evaluator_->add_split(data::slice(split, 0, std::min(images_, evaluator_->batch() * request.threads)))) {
+        evaluator_->set_space(read_plane(request, network_));
+    }
 
     // A batch a thread, untimed.
     void warm_up(const std::vector<double>& coordinates) {
-        evaluator_->set_weights(plane_.at(coordinates));
+        evaluator_->move_to(coordinates);
         evaluator_->evaluate(start_, never_);
     }
 
     void point(const std::vector<double>& coordinates) {
         const double start = now_s();
-        evaluator_->set_weights(plane_.at(coordinates));
+        evaluator_->move_to(coordinates);
         const double ready = now_s();
         double loss = 0;
         for (const evaluate::BatchSum& sum : evaluator_->evaluate(split_, never_)) loss += sum.loss;
@@ -119,7 +123,6 @@ public:
 
 private:
     const model::Network network_;
-    landscape::AffineSubspace plane_;
     const std::unique_ptr<evaluate::Evaluator> evaluator_;
     const std::int64_t images_;
     const int split_, start_;  // numbers in the evaluator

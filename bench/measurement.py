@@ -13,6 +13,7 @@ PROGRAMS = BENCH.parent / "build" / "release"
 # Keeps activation buffers in the heap, as tune_malloc() does: a Python process can be told so by its environment only.
 TUNED_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": str(1 << 28)}
 ORDERLY = 0.1  # of a core, that other programs may take
+PYTORCH = ("loader", "resident", "tuned", "compile", "autocast")
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,23 @@ class Case:
     """What is measured; `processes` of it run side by side, each on all images."""
 
     network: str
-    variant: str  # loader, resident, tuned, compile, autocast; reference, compiled, compiled-bf16
+    variant: str  # loader, resident, tuned, compile, autocast; reference, compiled, direct (compiled without Winograd), bf16 (compiled)
     threads: int
     processes: int = 1
 
 
 def command(case, folder, channels, images, choice):
     common = [str(folder), "--network", case.network, "--channels", str(channels), "--threads", str(case.threads)]
-    evaluator, _, precision = case.variant.partition("-")
-    if evaluator not in ("reference", "compiled"):
+    if case.variant in PYTORCH:
         return [sys.executable, str(BENCH / "pytorch_loops.py"), *common, "--variant", case.variant, *choice]
-    # Enough batches that each thread has one.
-    batch = min(128, images // case.threads) if evaluator == "reference" else 0
-    return [str(PROGRAMS / "bench_evaluator"), *common, "--evaluator", evaluator, "--precision", precision or "fp32", "--batch", str(batch)]
+    line = [str(PROGRAMS / "bench_evaluator"), *common, "--evaluator", "reference" if case.variant == "reference" else "compiled"]
+    if case.variant == "reference":
+        line += ["--batch", str(min(128, images // case.threads))]  # enough that each thread has one
+    if case.variant == "direct":
+        line += ["--convolution", "direct"]
+    if case.variant == "bf16":
+        line += ["--precision", "bf16"]
+    return line
 
 
 def busy_s():
@@ -90,17 +95,25 @@ def run_once(case, line):
             child.wait()
 
 
-def measure(case, folder, channels, images, choice, retries):
-    """The least disturbed of up to 1 + retries runs."""
+def wait_for_quiet(patience_s):
+    """Returns when the cores idled for a second, or the patience has gone."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        start, busy = time.monotonic(), busy_s()
+        time.sleep(1)
+        if busy_s() - busy <= ORDERLY * (time.monotonic() - start):
+            return
+
+
+def measure(case, folder, channels, images, choice, patience_s):
+    """Runs until other programs disturb little, or until the patience has gone: the last run's results and what others took of a core."""
     line = command(case, folder, channels, images, choice)
-    best = None
-    for _ in range(1 + retries):
+    end = time.monotonic() + patience_s
+    while True:
+        wait_for_quiet(end - time.monotonic())
         results, others = run_once(case, line)
-        if best is None or others < best[1]:
-            best = results, others
-        if others <= ORDERLY:
-            break
-    return best
+        if others <= ORDERLY or time.monotonic() > end:
+            return results, others
 
 
 def measure_peak(threads):

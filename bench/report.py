@@ -4,50 +4,68 @@ from statistics import median
 
 from measurement import ORDERLY, Case
 
-PYTORCH = ("loader", "resident", "tuned", "compile")
+COLUMNS = {"loader": "loader (a)", "resident": "resident (a')", "tuned": "tuned (b)", "compile": "torch.compile (b2)",
+           "reference": "Reference (c)", "direct": "Compiled, direct", "compiled": "Compiled (d)"}
+
+
+@dataclass
+class Measurement:
+    """Of one case in one round: a value a point."""
+
+    rates: list  # images a second, all processes together
+    point_s: list  # of the first process, like the rest
+    set_up_s: list
+    others: float  # cores that other programs took
 
 
 @dataclass
 class Series:
-    """All measurements of one case, over rounds and points."""
+    """All measurements of one case."""
 
     images: int = 0
-    rates: list = field(default_factory=list)  # images a second, all processes together
-    set_up_s: list = field(default_factory=list)
-    point_s: list = field(default_factory=list)
+    measurements: list = field(default_factory=list)
     losses: list = field(default_factory=list)  # a point
-    others: float = 0  # the largest share of a core that other programs took
     multiply_adds: int = 0
     batch: int = 0  # of a tuned loop
     fold: int = 1
     failure: str = ""
 
     def add(self, results, others):
-        for times in zip(*(result["times_s"] for result in results), strict=True):
-            self.rates.append(sum(self.images / time for time in times))
         first = results[0]
-        self.point_s += first["times_s"]
-        self.set_up_s += first.get("set_ups_s", [])
+        rates = [sum(self.images / time for time in times) for times in zip(*(result["times_s"] for result in results), strict=True)]
+        self.measurements.append(Measurement(rates, first["times_s"], first.get("set_ups_s", []), others))
         self.losses = first["losses"]
         self.multiply_adds = first.get("multiply_adds", 0)
-        self.others = max(self.others, others)
         self.batch, self.fold = first.get("batch", 0), first.get("fold", 1)
 
     @property
+    def kept(self):
+        """Those that were not disturbed; where there are none, the least disturbed one."""
+        return [one for one in self.measurements if one.others <= ORDERLY] or [min(self.measurements, key=lambda one: one.others)]
+
+    def all(self, name):
+        return [value for one in self.kept for value in getattr(one, name)]
+
+    @property
     def rate(self):
-        return median(self.rates) if self.rates else None
+        return median(self.all("rates")) if self.measurements else None
+
+    @property
+    def others(self):
+        return max(one.others for one in self.kept) if self.measurements else 0
 
     @property
     def spread(self):
-        return max(self.rates) / min(self.rates) - 1
+        rates = self.all("rates")
+        return max(rates) / min(rates) - 1
 
     def gflops(self):
         return 2e-9 * self.multiply_adds * self.rate
 
     def set_up_share(self, images):
         """Of a point of so many images."""
-        set_up = median(self.set_up_s)
-        return set_up / (set_up + images * (median(self.point_s) - set_up) / self.images)
+        set_up = median(self.all("set_up_s"))
+        return set_up / (set_up + images * (median(self.all("point_s")) - set_up) / self.images)
 
 
 def table(header, rows):
@@ -79,22 +97,21 @@ def rate(series, case):
 def rates_table(series):
     rows = []
     for case in (case for case in series if case.variant == "compiled"):
-        of = {variant: rate(series, Case(case.network, variant, case.threads, case.processes)) for variant in (*PYTORCH, "reference")}
-        compiled = series[case].rate
-        rows.append([f"{case.network}, {layout(case)}", *(number(of[name]) for name in of), number(compiled),
-                     *(ratio(compiled, of[name]) for name in ("loader", "tuned", "compile"))])
-    return table(["images/s", "loader (a)", "resident (a')", "tuned (b)", "torch.compile (b2)", "Reference (c)", "Compiled (d)",
-                  "d/a", "d/b", "d/b2"], rows)
+        of = {variant: rate(series, Case(case.network, variant, case.threads, case.processes)) for variant in COLUMNS}
+        rows.append([f"{case.network}, {layout(case)}", *(number(value) for value in of.values()),
+                     *(ratio(of["compiled"], of[name]) for name in ("loader", "tuned", "compile"))])
+    return table(["images/s", *COLUMNS.values(), "d/a", "d/b", "d/b2"], rows)
 
 
 def compiled_row(series, case, peak):
     found, tuned = series[case], series.get(Case(case.network, "tuned", case.threads, case.processes))
+    set_up_ms = 1e3 * median(found.all("set_up_s"))
     return [f"{case.network}, {layout(case)}",
             f"{found.gflops():.0f}",
             f"{100 * found.gflops() / peak['gemm']:.0f}",
             f"{100 * found.gflops() / peak['convolution']:.0f}",
             ratio(found.rate, rate(series, Case(case.network, "compiled", 1))),
-            f"{1e3 * median(found.set_up_s):.1f}",
+            f"{set_up_ms:.1f}",
             f"{100 * found.set_up_share(1000):.1f}",
             f"{100 * found.spread:.0f}",
             f"{100 * tuned.spread:.0f}" if tuned else "-",
@@ -110,7 +127,7 @@ def compiled_table(series, peaks):
 def bf16_table(series):
     rows = []
     for case, found in series.items():
-        if case.variant != "compiled-bf16":
+        if case.variant != "bf16":
             continue
         exact = series[Case(case.network, "compiled", case.threads, case.processes)]
         autocast = rate(series, Case(case.network, "autocast", case.threads, case.processes))
@@ -123,7 +140,7 @@ def bf16_table(series):
 def largest_difference(series, network):
     """Between any two fp32 variants' losses at a point, relative."""
     points = zip(*(found.losses for case, found in series.items()
-                   if case.network == network and found.losses and case.variant not in ("autocast", "compiled-bf16")), strict=True)
+                   if case.network == network and found.losses and case.variant not in ("autocast", "bf16")), strict=True)
     return max(max(losses) / min(losses) - 1 for losses in points)
 
 
