@@ -63,11 +63,12 @@ void print_network(const Inputs& inputs) {
 
 ExitCode run_check(const par::Communicator& world, const Config& config) {
     const auto resources = choose_resources(world, config.run);
+    const auto options = evaluate_options(world, config.evaluate, resources);
     Inputs inputs;
     Speed speed;
     par::agree(world, [&] {
         inputs = load_inputs(config);
-        speed = measure_speed(inputs, evaluate_options(config.evaluate, resources));
+        speed = measure_speed(inputs, options);
     });
     if (world.rank() != 0) return ExitCode::done;
     const double images = static_cast<double>(image_count(inputs.dataset));

@@ -15,9 +15,11 @@ const std::vector<std::string> normalizations{"none", "filter", "layer", "weight
 const std::vector<std::string> ignores{"none", "biasbn", "li-compat"};
 const std::vector<std::string> spaces{"parameters", "states"};
 const std::vector<std::string> losses{"cross_entropy", "mse"};
-const std::vector<std::string> precisions{"fp32"};
+const std::vector<std::string> precisions{"fp32", "tf32", "bf16"};
 const std::vector<std::string> policies{"frozen", "states"};
 const std::vector<std::string> evaluators{"compiled", "reference"};
+const std::vector<std::string> instruction_sets{"auto", "avx2", "avx512"};
+const std::vector<std::string> convolutions{"auto", "direct"};
 const std::vector<std::string> optimizers{"sgd", "adam"};
 const std::vector<std::string> devices{"auto", "cpu", "cuda"};
 const std::vector<std::string> styles{"auto", "bar", "lines", "none"};
@@ -55,7 +57,7 @@ void visit(Fields& fields, DataSection& s) {
     fields.choice("set", s.set, data::known_sets(), "");
     fields.text("folder", s.folder, "where the set's files are; empty: Debian's place for fashion-mnist");
     fields.texts("splits", s.splits, "train, test, or both");
-    fields.integer("limit", s.limit, at_least_1, "the first n images of each split (absent: all)");
+    fields.integer("limit", s.limit, at_least_1, "the first n images of each split, or all that it has (absent: all)");
     fields.section("sample", s.sample, "{count: n, seed: s} draws n images of each split instead");
     fields.section("normalize", s.normalize, "{mean: [...], std: [...]} (absent: the set's usual constants)");
 }
@@ -90,9 +92,11 @@ void visit(Fields& fields, GridSection& s) {
 template <class Fields>
 void visit(Fields& fields, EvaluateSection& s) {
     fields.choice("loss", s.loss, losses, "");
-    fields.choice("precision", s.precision, precisions, "");
+    fields.choice("precision", s.precision, precisions, "tf32: GPUs; bf16: GPUs, CPUs with avx512_bf16; the error against fp32 is stored");
     fields.choice("batch_norm", s.batch_norm, policies, "");
     fields.choice("evaluator", s.evaluator, evaluators, "");
+    fields.choice("instruction_set", s.instruction_set, instruction_sets, "compiled on CPUs; auto: the widest of rank 0's CPU, for all ranks");
+    fields.choice("convolution", s.convolution, convolutions, "compiled on CPUs; auto: Winograd where it is faster, layer by layer");
     fields.integer("batch", s.batch, at_least_0, "images a batch; 0: the evaluator's choice");
 }
 

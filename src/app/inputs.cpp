@@ -1,5 +1,6 @@
 #include "inputs.hpp"
 
+#include "orograph/core/cores.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/core/version.hpp"
 #include "orograph/survey/direction_file.hpp"
@@ -108,7 +109,8 @@ survey::Grid grid_of(const Config& config) {
     return survey::Grid(std::move(axes));
 }
 
-survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields, const std::string& evaluator) {
+survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields,
+                                const evaluate::Options& options, const std::string& evaluator) {
     const auto& network = inputs.network;
     survey::SurfaceSchema schema{cat("Loss ", config.job == Job::line ? "line" : "surface", " of ", network.architecture, " on ", inputs.dataset.set),
                                  grid_of(config), fields, {}, {}, {}};
@@ -117,8 +119,12 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                            {"data", inputs.dataset.fingerprint},
                            {"loss", config.evaluate.loss},
                            {"batch_norm", config.evaluate.batch_norm},
+                           {"evaluate.evaluator", config.evaluate.evaluator},
+                           {"evaluate.precision", config.evaluate.precision},
                            {"evaluator", evaluator},
                            {"numeric_version", std::to_string(numeric_version)}};
+    if (options.device.is_cpu())
+        schema.fingerprints["evaluate.instruction_set"] = options.instruction_set.empty() ? instruction_set() : options.instruction_set;
     const char* axes[] = {"x", "y"};
     for (std::size_t i = 0; i < inputs.directions.size(); ++i) {
         schema.directions.push_back(stored(inputs, inputs.directions[i], axes[i]));

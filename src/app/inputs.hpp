@@ -2,6 +2,7 @@
 
 #include "orograph/app/config.hpp"
 #include "orograph/data/dataset.hpp"
+#include "orograph/evaluate/evaluator.hpp"
 #include "orograph/landscape/direction.hpp"
 #include "orograph/survey/grid.hpp"
 #include "orograph/survey/surface_file.hpp"
@@ -25,8 +26,9 @@ Inputs load_inputs(const Config& config);
 
 survey::Grid grid_of(const Config& config);
 
-// What the surface file records of a job, with every item that must be equal for a job to go on with the file.
-// `evaluator` is evaluate::Evaluator::identity().
-survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields, const std::string& evaluator);
+// What the surface file records of a job, with every item that must be equal for a job to go on with the file. `evaluator` is
+// evaluate::Evaluator::identity(); of its parts those that a user can set are items of their own, so that a refusal names the key.
+survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields,
+                                const evaluate::Options& options, const std::string& evaluator);
 
 }  // namespace orograph::app

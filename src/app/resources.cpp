@@ -1,5 +1,7 @@
 #include "resources.hpp"
 
+#include "instruction_set.hpp"
+
 #include "orograph/core/cores.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/gpu/device.hpp"
@@ -46,13 +48,22 @@ Resources choose_resources(const par::Communicator& world, const RunSection& run
     return resources;
 }
 
-evaluate::Options evaluate_options(const EvaluateSection& section, const Resources& resources) {
+evaluate::Options evaluate_options(const par::Communicator& world, const EvaluateSection& section, const Resources& resources) {
+    const auto cpus = gather_cpus(world);
     evaluate::Options options;
     options.loss = section.loss == "mse" ? evaluate::Loss::mse : evaluate::Loss::cross_entropy;
     options.kind = section.evaluator == "reference" ? evaluate::Kind::reference : evaluate::Kind::compiled;
+    options.precision = section.precision == "tf32"   ? evaluate::Precision::tf32
+                        : section.precision == "bf16" ? evaluate::Precision::bf16
+                                                      : evaluate::Precision::fp32;
+    options.convolution = section.convolution == "direct" ? evaluate::Convolution::direct : evaluate::Convolution::automatic;
     options.threads = resources.threads;
     options.device = resources.device;
     options.batch = section.batch;
+    if (options.kind == evaluate::Kind::compiled && options.device.is_cpu())
+        options.instruction_set = choose_instruction_set(section.instruction_set, cpus, static_cast<std::size_t>(world.rank()));
+    else if (section.instruction_set != "auto")
+        options.instruction_set = section.instruction_set;  // which the evaluator refuses
     return options;
 }
 

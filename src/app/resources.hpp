@@ -19,6 +19,7 @@ struct Resources {
 // warning. Device auto: a GPU where there is one. GPUs are dealt out by the rank's position on its node. Error(unavailable) where device: cuda finds none.
 Resources choose_resources(const par::Communicator& world, const RunSection& run);
 
-evaluate::Options evaluate_options(const EvaluateSection& section, const Resources& resources);
+// Collective over world: all ranks compute with one instruction set. Error(unavailable) where a rank's CPU does not have it.
+evaluate::Options evaluate_options(const par::Communicator& world, const EvaluateSection& section, const Resources& resources);
 
 }  // namespace orograph::app

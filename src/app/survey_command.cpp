@@ -1,15 +1,22 @@
 #include "orograph/app/commands.hpp"
 
 #include "inputs.hpp"
+#include "instruction_set.hpp"
+#include "precision_error.hpp"
 #include "resources.hpp"
 
 #include "orograph/core/log.hpp"
+#include "orograph/h5/file.hpp"
 #include "orograph/landscape/measurement.hpp"
 #include "orograph/par/environment.hpp"
 #include "orograph/par/process_grid.hpp"
 #include "orograph/survey/survey.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <ctime>
+#include <filesystem>
+#include <iomanip>
 
 namespace orograph::app {
 
@@ -24,20 +31,67 @@ std::unique_ptr<landscape::LossMeasurement> make_measurement(const Inputs& input
                                                         options.loss);
 }
 
-// Ranks on unlike machines would mix digits in one file.
-void require_equal_evaluators(const par::Communicator& world, const std::string& identity) {
-    const auto all = par::all_gather(world, identity);
-    for (std::size_t rank = 0; rank < all.size(); ++rank) {
-        OROGRAPH_VALIDATE(all[rank] == all[0], ExitCode::config, "rank ", rank, " evaluates with '", all[rank], "' but rank 0 with '", all[0],
-                          "'; run on equal machines, so that every point of the file has the same digits");
-    }
-}
-
 std::string utc_now() {
     const std::time_t now = std::time(nullptr);
     char text[32];
     std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
     return text;
+}
+
+void add_circumstances(std::map<std::string, std::string>& provenance, const par::ProcessGrid& grid, const Resources& resources) {
+    provenance["mpi"] = par::library_version();
+    provenance["hdf5"] = h5::library_version();
+    provenance["ranks"] = std::to_string(grid.world.size());
+    provenance["shards"] = std::to_string(grid.shards);
+    provenance["threads"] = std::to_string(resources.threads);
+    provenance["device"] = resources.device.str();
+    provenance["created"] = utc_now();
+}
+
+void report(const PrecisionError& error, const std::string& precision) {
+    constexpr double small = 1e-2;
+    const std::string line = cat(std::setprecision(2), "evaluate.precision ", precision, " against fp32 at ", error.points.size(),
+                                 " points of the grid: losses differ by up to ", 100 * error.loss, " %, accuracies by ", error.accuracy,
+                                 " percent points");
+    if (error.loss <= small)
+        log::info(line);
+    else
+        log::warn(line + "; use evaluate.precision: fp32 where that is too much");
+}
+
+// Bit for bit, as the surface file compares them.
+bool equal_axes(const survey::Axis& a, const survey::Axis& b) {
+    const auto bits = [](double value) { return std::bit_cast<std::uint64_t>(value); };
+    return a.name == b.name && std::ranges::equal(a.coordinates, b.coordinates, {}, bits, bits);
+}
+
+// Whether the job will make its file anew, not go on with one (or refuse it).
+bool makes_file(const Config& config, const survey::SurfaceSchema& schema) {
+    if (!std::filesystem::exists(config.output.file)) return true;
+    if (!config.output.overwrite) return false;
+    try {
+        const auto existing = survey::read_surface(config.output.file).schema;
+        return existing.fingerprints != schema.fingerprints || !std::ranges::equal(existing.grid.axes(), schema.grid.axes(), equal_axes);
+    } catch (const Error&) {
+        return true;
+    }
+}
+
+// Collective over world. Where the job makes its file, rank 0 measures the precision's error, for the provenance;
+// the others wait. False where the job was asked to stop meanwhile.
+bool add_precision_error(const par::Communicator& world, const Config& config, const Inputs& inputs, const evaluate::Options& options,
+                         survey::SurfaceSchema& schema) {
+    if (options.precision == evaluate::Precision::fp32) return true;
+    bool stopped = false;
+    par::on_root(world, [&] {
+        if (!makes_file(config, schema)) return;
+        const auto error = measure_precision_error(inputs, schema.grid, options);
+        stopped = !error;
+        if (stopped) return;
+        report(*error, config.evaluate.precision);
+        schema.provenance.merge(provenance_of(*error));
+    });
+    return par::all_max(world, stopped ? 1 : 0) == 0;
 }
 
 void report(const survey::Outcome& outcome, const std::string& path, std::int64_t points) {
@@ -55,22 +109,22 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     const auto role = config.run.master_works ? par::MasterRole::also_works : par::MasterRole::only_leases;
     const auto grid = par::make_process_grid(world, config.run.shards, role);
     const auto resources = choose_resources(world, config.run);
+    const auto evaluation = evaluate_options(world, config.evaluate, resources);
     Inputs inputs;
     std::unique_ptr<landscape::LossMeasurement> measurement;
     std::string identity;
     par::agree(world, [&] {
         inputs = load_inputs(config);
-        measurement = make_measurement(inputs, evaluate_options(config.evaluate, resources), grid, identity);
+        measurement = make_measurement(inputs, evaluation, grid, identity);
     });
     require_equal_evaluators(world, identity);
 
-    auto schema = schema_of(config, inputs, measurement->fields(), identity);
-    schema.provenance["mpi"] = par::library_version();
-    schema.provenance["ranks"] = std::to_string(world.size());
-    schema.provenance["shards"] = std::to_string(grid.shards);
-    schema.provenance["threads"] = std::to_string(resources.threads);
-    schema.provenance["device"] = resources.device.str();
-    schema.provenance["created"] = utc_now();
+    auto schema = schema_of(config, inputs, measurement->fields(), evaluation, identity);
+    add_circumstances(schema.provenance, grid, resources);
+    if (!add_precision_error(world, config, inputs, evaluation, schema)) {
+        log::info(cat(config.output.file, ": stopped before the first point; start the same command again"));
+        return ExitCode::stopped;
+    }
     inputs.dataset.splits.clear();  // the measurement keeps what it needs
 
     survey::SurfaceFile file(world, config.output.file, schema, config.output.overwrite ? survey::Overwrite::replace : survey::Overwrite::refuse);

@@ -102,9 +102,9 @@ void check_normalization(const Normalization& constants, const KnownSet& set) {
 
 // Which images of a split of `size` to keep, in ascending order.
 std::vector<std::int64_t> select(const Source& source, const std::string& split, std::int64_t size) {
-    const std::int64_t count = source.limit ? *source.limit : source.sample ? source.sample->count : size;
-    OROGRAPH_VALIDATE(count <= size, ExitCode::config, source.limit ? "data.limit" : "data.sample.count", " asks for ", count,
-                      " images, and split ", split, " of ", source.set, " has only ", size);
+    const std::int64_t count = source.sample ? source.sample->count : std::min(source.limit.value_or(size), size);
+    OROGRAPH_VALIDATE(count <= size, ExitCode::config, "data.sample.count asks for ", count, " images, and split ", split, " of ",
+                      source.set, " has only ", size);
     std::vector<std::int64_t> indices(static_cast<std::size_t>(size));
     if (source.sample) {
         const std::uint64_t stream = first_sample_stream + (split == "train" ? 0 : 1);

@@ -1,7 +1,9 @@
 #include "orograph/evaluate/evaluator.hpp"
 
 #include "factories.hpp"
+#include "precision.hpp"
 
+#include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
 #include "orograph/gpu/device.hpp"
 
@@ -19,15 +21,14 @@ void check(const Options& options) {
         " images is not possible (kernel libraries round a batch of 1 differently); use 2 or more, or 0 for the evaluator's choice");
     OROGRAPH_VALIDATE(options.device.is_cpu() || options.device.is_cuda(), ExitCode::unavailable, "device ", options.device.str(),
                       " is not supported; use cpu or cuda");
+    check_arithmetic(options, instruction_set());
 }
 
 // Products in IEEE float32: LibTorch's default for cuDNN's convolutions is TF32. Fixed algorithms, so that all ranks round alike.
 void make_device_exact() {
-    auto& context = at::globalContext();
-    context.setFloat32Precision(at::Float32Backend::CUDA, at::Float32Op::CONV, at::Float32Precision::IEEE);
-    context.setFloat32Precision(at::Float32Backend::CUDA, at::Float32Op::MATMUL, at::Float32Precision::IEEE);
-    context.setBenchmarkCuDNN(false);
-    context.setDeterministicCuDNN(true);
+    set_cuda_products(at::Float32Precision::IEEE);
+    at::globalContext().setBenchmarkCuDNN(false);
+    at::globalContext().setDeterministicCuDNN(true);
 }
 
 void prepare(at::Device device) {

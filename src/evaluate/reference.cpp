@@ -1,10 +1,13 @@
 #include "batch_loop.hpp"
 #include "factories.hpp"
+#include "precision.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
+#include "orograph/gpu/device.hpp"
 #include "orograph/model/forward.hpp"
 
+#include <ATen/Context.h>
 #include <c10/core/DeviceGuard.h>
 #include <torch/version.h>
 
@@ -42,8 +45,7 @@ public:
     }
 
     std::string identity() const override {
-        const std::string where = options_.device.is_cpu() ? instruction_set() : "cuda";
-        return cat("reference libtorch-", TORCH_VERSION, " ", where, " fp32 batch ", batch_);
+        return cat("reference libtorch-", TORCH_VERSION, " ", machine(), " ", to_string(options_.precision), " batch ", batch_);
     }
 
 private:
@@ -51,12 +53,18 @@ private:
         at::Tensor images, labels;
     };
 
+    std::string machine() const {
+        if (options_.device.is_cpu()) return instruction_set();
+        return cat("cudnn-", at::Context::versionCuDNN(), " ", gpu::device_name(options_.device.has_index() ? options_.device.index() : 0));
+    }
+
     BatchSum sum_batch(const Resident& data, std::int64_t batch) const {
         const c10::OptionalDeviceGuard device(options_.device);
+        const LibTorchPrecision precision(options_.precision, options_.device.type());
         const std::int64_t first = batch * batch_, count = std::min(batch_, data.labels.size(0) - first);
         const at::Tensor images = data.images.narrow(0, first, count);
         const at::Tensor logits =
-            model::forward(network_, parameters_, states_, images, model::BatchNormMode::use_states).to(at::kCPU).contiguous();
+            model::forward(network_, parameters_, states_, images, model::BatchNormMode::use_states).to(at::kCPU, at::kFloat).contiguous();
         return sum_losses(logits.const_data_ptr<float>(), data.labels.const_data_ptr<std::int64_t>() + first, count, network_.classes,
                           options_.loss);
     }

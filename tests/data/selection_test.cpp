@@ -41,6 +41,16 @@ TEST_F(Selection, LimitKeepsTheFirstOfEachSplit) {
     EXPECT_NE(part.fingerprint, whole.fingerprint);
 }
 
+TEST_F(Selection, LimitAboveASplitsSizeKeepsAllOfIt) {
+    Source limited = source();
+    limited.limit = 30;
+    const Dataset part = load(limited);
+    EXPECT_EQ(part.find("train")->size(), 30);
+    EXPECT_EQ(part.find("test")->size(), 20);
+    limited.limit = 1'000'000;
+    EXPECT_EQ(load(limited).fingerprint, load(source()).fingerprint);
+}
+
 // Which train images a sample holds; every image's first row tells it apart.
 std::vector<std::int64_t> drawn(const Dataset& sample, const Dataset& whole) {
     std::vector<std::int64_t> indices;
@@ -81,8 +91,6 @@ TEST_F(Selection, SampleOfASplitDoesNotDependOnTheOthers) {
 
 TEST_F(Selection, ImpossibleRequestsAreConfigurationErrors) {
     Source wrong = source();
-    wrong.limit = 21;
-    EXPECT_THAT(config_error(wrong), HasSubstr("data.limit asks for 21 images, and split test of mnist has only 20"));
     wrong.limit = 0;
     EXPECT_THAT(config_error(wrong), HasSubstr("data.limit is 0"));
     wrong.limit = 5;
@@ -91,6 +99,8 @@ TEST_F(Selection, ImpossibleRequestsAreConfigurationErrors) {
     wrong.limit.reset();
     wrong.sample = Sample{-1, 1};
     EXPECT_THAT(config_error(wrong), HasSubstr("data.sample.count is -1"));
+    wrong.sample = Sample{21, 1};
+    EXPECT_THAT(config_error(wrong), HasSubstr("data.sample.count asks for 21 images, and split test of mnist has only 20"));
     EXPECT_THAT(config_error(source({})), HasSubstr("data.splits is empty"));
     EXPECT_THAT(config_error(source({"train", "train"})), HasSubstr("twice"));
     EXPECT_THAT(config_error(source({"valid"})), HasSubstr("'valid'"));

@@ -1,4 +1,5 @@
 #include "fixtures.hpp"
+#include "precision.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
@@ -39,6 +40,66 @@ TEST(Options, ADeviceThatIsNotThereIsRefused) {
     expect_refused({.kind = Kind::reference, .device = missing}, ExitCode::unavailable, "run.device=cpu");
 }
 
+// As expect_refused(), on a machine whose CPU has `cpu`.
+void expect_refused_on(const char* cpu, const Options& options, ExitCode code, const std::vector<std::string>& words) {
+    try {
+        check_arithmetic(options, cpu);
+        FAIL() << "no error on " << cpu;
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), code) << error.what();
+        for (const auto& word : words) EXPECT_THAT(error.what(), HasSubstr(word));
+        EXPECT_THAT(error.what(), testing::Not(HasSubstr("\n")));
+    }
+}
+
+TEST(Precision, Tf32NeedsAGpu) {
+    for (const Kind kind : {Kind::compiled, Kind::reference})
+        expect_refused({.kind = kind, .precision = Precision::tf32}, ExitCode::unavailable,
+                       "use evaluate.precision: fp32, or run.device: cuda");
+    EXPECT_NO_THROW(check_arithmetic({.precision = Precision::tf32, .device = at::kCUDA}, "avx2"));
+}
+
+TEST(Precision, CompiledBf16NeedsACpuThatHasIt) {
+    const Options compiled{.kind = Kind::compiled, .precision = Precision::bf16};
+    for (const char* cpu : {"sse41", "avx2", "avx512", "aarch64"})
+        expect_refused_on(cpu, compiled, ExitCode::unavailable, {"bf16", "avx512_bf16", cpu, "precision: fp32", "evaluator: reference"});
+    EXPECT_NO_THROW(check_arithmetic(compiled, "avx512_bf16"));
+    for (const char* cpu : {"avx2", "aarch64"})
+        EXPECT_NO_THROW(check_arithmetic({.kind = Kind::reference, .precision = Precision::bf16}, cpu));
+    expect_refused_on("avx512_bf16", {.precision = Precision::bf16, .instruction_set = "avx512"}, ExitCode::config,
+                      {"avx512 leaves out", "precision: fp32", "instruction_set: auto"});
+}
+
+TEST(Precision, MakeEvaluatorAsksThisCpu) {
+    const Options bf16{.kind = Kind::compiled, .precision = Precision::bf16};
+    if (instruction_set() == std::string("avx512_bf16"))
+        EXPECT_THAT(make_evaluator(network, bf16)->identity(), HasSubstr("bf16"));
+    else
+        expect_refused(bf16, ExitCode::unavailable, "avx512_bf16");
+}
+
+TEST(InstructionSet, IsRefusedWhereTheCpuLacksIt) {
+    expect_refused_on("avx2", {.instruction_set = "avx512"}, ExitCode::unavailable, {"instruction_set is avx512", "has avx2", "auto"});
+    expect_refused_on("sse41", {.instruction_set = "avx2"}, ExitCode::unavailable, {"instruction_set is avx2", "has sse41"});
+    expect_refused_on("aarch64", {.instruction_set = "avx2"}, ExitCode::unavailable, {"has aarch64"});
+    for (const char* cpu : {"avx2", "avx512", "avx512_bf16"}) EXPECT_NO_THROW(check_arithmetic({.instruction_set = "avx2"}, cpu));
+    for (const char* cpu : {"avx512", "avx512_bf16"}) EXPECT_NO_THROW(check_arithmetic({.instruction_set = "avx512"}, cpu));
+}
+
+TEST(InstructionSet, UnknownOnesAreRefused) {
+    for (const char* word : {"avx", "AVX2", "avx512_bf16", "sse41"})
+        expect_refused_on("avx512_bf16", {.instruction_set = word}, ExitCode::config, {word, "auto, avx2, avx512"});
+}
+
+TEST(InstructionSet, AndConvolutionAreOfTheCompiledCpuEvaluator) {
+    const Options idle[] = {{.kind = Kind::reference, .instruction_set = "avx2"},
+                            {.kind = Kind::compiled, .instruction_set = "avx2", .device = at::kCUDA}};
+    for (const Options& options : idle)
+        expect_refused_on("avx2", options, ExitCode::config, {"evaluate.instruction_set", "set it to auto"});
+    expect_refused_on("avx2", {.kind = Kind::reference, .convolution = Convolution::direct}, ExitCode::config,
+                      {"evaluate.convolution", "reference", "set it to auto"});
+}
+
 TEST(Options, TheBatchIsTheEvaluatorsChoiceOrTheUsers) {
     EXPECT_EQ(make_evaluator(network, {.kind = Kind::compiled})->batch(), 64);
     EXPECT_EQ(make_evaluator(network, {.kind = Kind::reference})->batch(), 128);
@@ -49,9 +110,12 @@ TEST(Options, TheBatchIsTheEvaluatorsChoiceOrTheUsers) {
 TEST(Identity, NamesWhatTheDigitsDependOn) {
     const std::string isa = instruction_set();
     EXPECT_THAT(make_evaluator(network, {.kind = Kind::compiled})->identity(),
-                MatchesRegex("compiled onednn-2\\.[0-9]+\\.[0-9]+ " + isa + " fp32, 0 winograd \\+ 0 direct convolutions \\([0-9a-f]{8}\\), batch 64"));
+                MatchesRegex("compiled onednn-2\\.[0-9]+\\.[0-9]+ " + isa +
+                             " fp32, 0 winograd \\+ 0 direct convolutions \\([0-9a-f]{8}\\), batch 64"));
     EXPECT_THAT(make_evaluator(network, {.kind = Kind::reference, .batch = 64})->identity(),
                 MatchesRegex("reference libtorch-2\\.[0-9.]+ " + isa + " fp32 batch 64"));
+    EXPECT_THAT(make_evaluator(network, {.kind = Kind::reference, .precision = Precision::bf16})->identity(),
+                HasSubstr(isa + " bf16 batch"));
     EXPECT_EQ(make_evaluator(network, {.threads = 1})->identity(), make_evaluator(network, {.threads = 3})->identity());
 }
 

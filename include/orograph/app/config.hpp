@@ -65,6 +65,8 @@ struct EvaluateSection {
     std::string precision = "fp32";
     std::string batch_norm = "frozen";
     std::string evaluator = "compiled";
+    std::string instruction_set = "auto";
+    std::string convolution = "auto";
     std::int64_t batch = 0;
 };
 

@@ -28,7 +28,7 @@ struct Source {
     std::string set = "fashion-mnist";                 // fashion-mnist | mnist | cifar10 | cifar100
     std::filesystem::path folder;                      // empty: the set's usual place (Debian's package, for fashion-mnist)
     std::vector<std::string> splits{"train", "test"};  // in this order
-    std::optional<std::int64_t> limit;                 // the first n images
+    std::optional<std::int64_t> limit;                 // the first n images, or all where there are fewer
     std::optional<Sample> sample;
     std::optional<Normalization> normalize;  // absent: the set's constants of default_normalization()
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace orograph::evaluate {
@@ -79,6 +80,9 @@ private:
 // The evaluator of `network` that options ask for. Reference: model::forward through LibTorch on any device. Compiled: BN folded into the convolutions at each point, conv+bias(+residual)+ReLU as single
 // operations: oneDNN on the CPU, one single-threaded stream of micro-batches per thread; cuDNN on a GPU. Error(unavailable) where the device is not there.
 std::unique_ptr<Evaluator> make_evaluator(const model::Network& network, const Options& options);
+
+// Whether a CPU whose instruction set is `own` (core's instruction_set()) has `wanted`: "avx512" has "avx2" and itself.
+bool has_instruction_set(std::string_view own, std::string_view wanted);
 
 // Batches [first, last) of `batches` that shard `shard` of `shards` holds: contiguous, whole, sizes differ by at most one.
 struct BatchRange {
