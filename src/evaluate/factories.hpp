@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cuda_queue.hpp"
+
 #include "orograph/evaluate/evaluator.hpp"
 
 namespace orograph::evaluate {
@@ -12,8 +14,9 @@ std::unique_ptr<Evaluator> make_reference(const model::Network& network, const O
 // oneDNN, 8 images a batch: the activations of a micro-batch stay in a core's cache.
 std::unique_ptr<Evaluator> make_compiled_cpu(const model::Network& network, const Options& options);
 
-// cuDNN's fused convolutions through LibTorch, 256 images a batch.
-std::unique_ptr<Evaluator> make_compiled_cuda(const model::Network& network, const Options& options);
+// cuDNN's fused convolutions through LibTorch. On the CPU, where make_evaluator() never asks for it, the same code runs on plain operations:
+// slowly, for tests.
+std::unique_ptr<Evaluator> make_compiled_cuda(const model::Network& network, const Options& options, Launch launch = Launch::graphs);
 
 // Batches of `batch` images that `images` images fill, the last one perhaps partly.
 inline std::int64_t batch_count(std::int64_t images, std::int64_t batch) {

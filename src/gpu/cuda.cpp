@@ -1,7 +1,9 @@
 #include "launch.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/gpu/activation.hpp"
 #include "orograph/gpu/device.hpp"
+#include "orograph/gpu/fold.hpp"
 #include "orograph/gpu/losses.hpp"
 #include "orograph/gpu/perturb.hpp"
 
@@ -55,16 +57,27 @@ void perturb_cuda(float* out, const float* centre, std::size_t count, std::span<
     } while (first < directions.size());
 }
 
-void sum_losses_cuda(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, LossKind kind, LossSum* slot,
-                     void* stream) {
+void sum_losses_cuda(const float* logits, const std::int64_t* labels, std::int64_t count, std::int64_t batch, int classes, LossKind kind,
+                     LossSum* slots, void* stream) {
     static_assert(sizeof(LossSum) == 2 * sizeof(double));
-    check(
-        launch_sum_losses(logits, labels, count, classes, kind == LossKind::cross_entropy, &slot->loss, static_cast<cudaStream_t>(stream)),
-        "sum_losses");
+    check(launch_sum_losses(logits, labels, count, batch, classes, kind == LossKind::cross_entropy, &slots->loss,
+                            static_cast<cudaStream_t>(stream)),
+          "sum_losses");
 }
 
-void flag_non_finite_cuda(const float* values, std::size_t count, std::int32_t* flag, void* stream) {
-    check(launch_flag_non_finite(values, count, flag, static_cast<cudaStream_t>(stream)), "flag_non_finite");
+void fold_point_cuda(const FoldLayer* layers, int layer_count, int max_outputs, const FoldPoint& point, const FoldedPoint& folded,
+                     void* stream) {
+    OROGRAPH_EXPECT(point.directions <= max_fold_directions);
+    check(launch_fold_point(layers, layer_count, max_outputs, point, folded, static_cast<cudaStream_t>(stream)), "fold_point");
+}
+
+void finish_layer_cuda(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias, const void* residual,
+                       bool relu, void* stream) {
+    check(launch_finish_layer(values, element, rows, columns, bias, residual, relu, static_cast<cudaStream_t>(stream)), "finish_layer");
+}
+
+void raise_to_magnitude_cuda(const void* values, Element element, std::int64_t count, std::uint32_t* slot, void* stream) {
+    check(launch_raise_to_magnitude(values, element, count, slot, static_cast<cudaStream_t>(stream)), "raise_to_magnitude");
 }
 
 }  // namespace orograph::gpu

@@ -1,25 +1,9 @@
+#include "device.cuh"
 #include "launch.hpp"
 
 namespace orograph::gpu {
 
 namespace {
-
-constexpr int block_threads = 256;
-
-// Enough blocks to fill the largest device; the loops are grid-strided.
-unsigned int block_count(std::size_t count) {
-    constexpr std::size_t most = 2048;
-    const std::size_t needed = (count + block_threads - 1) / block_threads;
-    return static_cast<unsigned int>(needed < most ? needed : most);
-}
-
-__device__ std::size_t first_index() {
-    return static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
-
-__device__ std::size_t grid_stride() {
-    return static_cast<std::size_t>(gridDim.x) * blockDim.x;
-}
 
 // The _rn intrinsics are never contracted to a fused multiply-add.
 __global__ void perturb(float* out, const float* centre, std::size_t count, DirectionPack directions) {
@@ -60,12 +44,13 @@ __device__ double sample_loss(const float* logits, int label, int classes, int b
     return sum / classes;
 }
 
-// One block: thread t adds samples t, t + 256, ... in order, then a binary tree adds the threads.
-__global__ void sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, bool cross_entropy,
-                           double* slot) {
+// Block b: batch b. Thread t adds its samples t, t + 256, ... in order, then a binary tree adds the threads.
+__global__ void sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, std::int64_t batch, int classes,
+                           bool cross_entropy, double* slots) {
     __shared__ double loss[block_threads], correct[block_threads];
     double my_loss = 0, my_correct = 0;
-    for (std::int64_t i = threadIdx.x; i < count; i += block_threads) {
+    const std::int64_t first = blockIdx.x * batch, end = first + batch < count ? first + batch : count;
+    for (std::int64_t i = first + threadIdx.x; i < end; i += block_threads) {
         const float* row = logits + i * classes;
         const int best = argmax(row, classes), label = static_cast<int>(labels[i]);
         my_loss += sample_loss(row, label, classes, best, cross_entropy);
@@ -82,16 +67,9 @@ __global__ void sum_losses(const float* logits, const std::int64_t* labels, std:
         __syncthreads();
     }
     if (threadIdx.x == 0) {
-        slot[0] = loss[0];
-        slot[1] = correct[0];
+        slots[2 * blockIdx.x] = loss[0];
+        slots[2 * blockIdx.x + 1] = correct[0];
     }
-}
-
-// All writers write the same value.
-__global__ void flag_non_finite(const float* values, std::size_t count, std::int32_t* flag) {
-    bool found = false;
-    for (std::size_t i = first_index(); i < count; i += grid_stride()) found = found || !isfinite(values[i]);
-    if (found) *flag = 1;
 }
 
 }  // namespace
@@ -101,14 +79,10 @@ cudaError_t launch_perturb(float* out, const float* centre, std::size_t count, c
     return cudaGetLastError();
 }
 
-cudaError_t launch_sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, bool cross_entropy,
-                              double* slot, cudaStream_t stream) {
-    sum_losses<<<1, block_threads, 0, stream>>>(logits, labels, count, classes, cross_entropy, slot);
-    return cudaGetLastError();
-}
-
-cudaError_t launch_flag_non_finite(const float* values, std::size_t count, std::int32_t* flag, cudaStream_t stream) {
-    if (count > 0) flag_non_finite<<<block_count(count), block_threads, 0, stream>>>(values, count, flag);
+cudaError_t launch_sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, std::int64_t batch, int classes,
+                              bool cross_entropy, double* slots, cudaStream_t stream) {
+    const auto batches = static_cast<unsigned int>((count + batch - 1) / batch);
+    if (batches > 0) sum_losses<<<batches, block_threads, 0, stream>>>(logits, labels, count, batch, classes, cross_entropy, slots);
     return cudaGetLastError();
 }
 

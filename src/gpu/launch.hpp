@@ -1,11 +1,13 @@
 #pragma once
 
+#include "orograph/gpu/fold_layer.hpp"
+
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
 #include <cstdint>
 
-// Launches of the kernels in kernels.cu, in the C++17 that nvcc and the host compiler share. They return cudaGetLastError() and do not
+// Launches of the kernels in *.cu, in the C++17 that nvcc and the host compiler share. They return cudaGetLastError() and do not
 // wait.
 namespace orograph::gpu {
 
@@ -20,10 +22,16 @@ struct DirectionPack {
 
 cudaError_t launch_perturb(float* out, const float* centre, std::size_t count, const DirectionPack& directions, cudaStream_t stream);
 
-// slot: loss sum and correct count.
-cudaError_t launch_sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, bool cross_entropy,
-                              double* slot, cudaStream_t stream);
+// slots: for each batch the sum of its losses and its correct count.
+cudaError_t launch_sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, std::int64_t batch, int classes,
+                              bool cross_entropy, double* slots, cudaStream_t stream);
 
-cudaError_t launch_flag_non_finite(const float* values, std::size_t count, std::int32_t* flag, cudaStream_t stream);
+cudaError_t launch_fold_point(const FoldLayer* layers, int layer_count, int max_outputs, const FoldPoint& point, const FoldedPoint& folded,
+                              cudaStream_t stream);
+
+cudaError_t launch_finish_layer(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias,
+                                const void* residual, bool relu, cudaStream_t stream);
+
+cudaError_t launch_raise_to_magnitude(const void* values, Element element, std::int64_t count, std::uint32_t* slot, cudaStream_t stream);
 
 }  // namespace orograph::gpu

@@ -1,5 +1,7 @@
 #include "orograph/core/error.hpp"
+#include "orograph/gpu/activation.hpp"
 #include "orograph/gpu/device.hpp"
+#include "orograph/gpu/fold.hpp"
 #include "orograph/gpu/losses.hpp"
 #include "orograph/gpu/perturb.hpp"
 
@@ -29,11 +31,19 @@ void perturb_cuda(float*, const float*, std::size_t, std::span<const float* cons
     throw_not_configured();
 }
 
-void sum_losses_cuda(const float*, const std::int64_t*, std::int64_t, int, LossKind, LossSum*, void*) {
+void sum_losses_cuda(const float*, const std::int64_t*, std::int64_t, std::int64_t, int, LossKind, LossSum*, void*) {
     throw_not_configured();
 }
 
-void flag_non_finite_cuda(const float*, std::size_t, std::int32_t*, void*) {
+void fold_point_cuda(const FoldLayer*, int, int, const FoldPoint&, const FoldedPoint&, void*) {
+    throw_not_configured();
+}
+
+void finish_layer_cuda(void*, Element, std::int64_t, std::int64_t, const float*, const void*, bool, void*) {
+    throw_not_configured();
+}
+
+void raise_to_magnitude_cuda(const void*, Element, std::int64_t, std::uint32_t*, void*) {
     throw_not_configured();
 }
 

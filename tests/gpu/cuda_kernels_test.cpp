@@ -1,4 +1,6 @@
-#include "orograph/core/random.hpp"
+#include "synthetic_layers.hpp"
+
+#include "orograph/gpu/activation.hpp"
 #include "orograph/gpu/device.hpp"
 #include "orograph/gpu/losses.hpp"
 #include "orograph/gpu/perturb.hpp"
@@ -6,6 +8,7 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -44,10 +47,27 @@ protected:
         if (device_count() == 0) GTEST_SKIP() << "no CUDA device: the kernels are compiled and linked, but not run";
     }
 
-    static std::vector<float> normal_values(std::size_t count, std::uint64_t stream) {
-        std::vector<float> values(count);
-        CounterRandom(7, stream).fill_normal(values);
-        return values;
+    static std::vector<std::uint16_t> upper_halves(const std::vector<float>& values) {
+        std::vector<std::uint16_t> halves;
+        for (const float value : values) halves.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
+        return halves;
+    }
+
+    static void fold_on_device(const SyntheticLayers& network, HostFold& out) {
+        std::vector<std::unique_ptr<DeviceArray<float>>> parameters, states;
+        for (const auto& values : network.parameters()) parameters.push_back(std::make_unique<DeviceArray<float>>(values));
+        for (const auto& values : network.states()) states.push_back(std::make_unique<DeviceArray<float>>(values));
+        const DeviceArray<FoldLayer> layers(network.layers());
+        const DeviceArray<unsigned char> weights(out.weights);
+        const DeviceArray<float> bias(out.bias), norm(out.norm);
+        const DeviceArray<std::uint16_t> bias_bfloat16(out.bias_bfloat16);
+        const auto pointer = [](const auto& array) -> const float* { return array->get(); };
+        fold_point_cuda(layers.get(), static_cast<int>(network.layers().size()), 131, network.point(parameters, states, pointer),
+                        {weights.get(), bias.get(), bias_bfloat16.get(), norm.get()}, nullptr);
+        out.weights = weights.fetch();
+        out.bias = bias.fetch();
+        out.norm = norm.fetch();
+        out.bias_bfloat16 = bias_bfloat16.fetch();
     }
 };
 
@@ -76,35 +96,98 @@ TEST_F(CudaKernels, PerturbIsBitwiseTheCpuVersion) {
     EXPECT_EQ(compared, 24U);
 }
 
-TEST_F(CudaKernels, LossSumsAgreeWithTheCpuVersion) {
+TEST_F(CudaKernels, LossSumsOfEachBatchAgreeWithTheCpuVersion) {
     constexpr int classes = 10;
-    std::size_t compared = 0;
-    for (const std::int64_t count : {1, 37, 256, 1000})
+    int compared = 0;
+    for (const auto& [count, batch] : {std::pair<std::int64_t, std::int64_t>{1, 4}, {37, 37}, {256, 100}, {1000, 513}})
         for (const LossKind kind : {LossKind::cross_entropy, LossKind::mse}) {
             auto logits = normal_values(static_cast<std::size_t>(count * classes), 0);
             for (float& logit : logits) logit *= 30;
             std::vector<std::int64_t> labels;
             for (std::int64_t i = 0; i < count; ++i) labels.push_back(i % classes);
-            const DeviceArray<float> device_logits(logits);
-            const DeviceArray<std::int64_t> device_labels(labels);
-            const DeviceArray<LossSum> slot(std::vector<LossSum>(1));
-            sum_losses_cuda(device_logits.get(), device_labels.get(), count, classes, kind, slot.get(), nullptr);
-            const LossSum expected = sum_losses_cpu(logits.data(), labels.data(), count, classes, kind), sum = slot.fetch()[0];
-            ASSERT_NEAR(sum.loss, expected.loss, 1e-13 * expected.loss);
-            ASSERT_EQ(sum.correct, expected.correct);
-            ++compared;
+            const std::int64_t batches = (count + batch - 1) / batch;
+            const DeviceArray<LossSum> slots(std::vector<LossSum>(static_cast<std::size_t>(batches)));
+            sum_losses_cuda(DeviceArray<float>(logits).get(), DeviceArray<std::int64_t>(labels).get(), count, batch, classes, kind,
+                            slots.get(), nullptr);
+            const auto sums = slots.fetch();
+            for (std::int64_t b = 0; b < batches; ++b, ++compared) {
+                const std::int64_t first = b * batch;
+                const LossSum expected =
+                    sum_losses_cpu(logits.data() + first * classes, labels.data() + first, std::min(batch, count - first), classes, kind);
+                ASSERT_NEAR(sums[static_cast<std::size_t>(b)].loss, expected.loss, 1e-13 * expected.loss);
+                ASSERT_EQ(sums[static_cast<std::size_t>(b)].correct, expected.correct);
+            }
         }
-    EXPECT_EQ(compared, 8U);
+    EXPECT_EQ(compared, 2 * (1 + 1 + 3 + 2));
 }
 
-TEST_F(CudaKernels, FlagsOneNonFiniteValue) {
-    auto values = normal_values(100'003, 0);
-    const DeviceArray<std::int32_t> flag({0});
-    flag_non_finite_cuda(DeviceArray<float>(values).get(), values.size(), flag.get(), nullptr);
-    EXPECT_EQ(flag.fetch()[0], 0);
-    values.back() = std::numeric_limits<float>::quiet_NaN();
-    flag_non_finite_cuda(DeviceArray<float>(values).get(), values.size(), flag.get(), nullptr);
-    EXPECT_EQ(flag.fetch()[0], 1);
+TEST_F(CudaKernels, FoldIsBitwiseTheCpuVersion) {
+    int compared = 0;
+    for (const Element element : {Element::float32, Element::bfloat16})
+        for (const int directions : {0, 1, 2, 8}) {
+            const SyntheticLayers network(element, directions);
+            HostFold expected(network), actual(network);
+            fold_point_cpu(network.layers(), network.host_point(), expected.pointers());
+            fold_on_device(network, actual);
+            ASSERT_EQ(actual.weights, expected.weights);
+            ASSERT_EQ(actual.bias, expected.bias);
+            ASSERT_EQ(actual.bias_bfloat16, expected.bias_bfloat16);
+            for (std::size_t row = 0; row < network.rows(); ++row, ++compared)
+                ASSERT_NEAR(actual.norm[row], expected.norm[row], 1e-6 * expected.norm[row]);
+        }
+    EXPECT_EQ(compared, 8 * (5 + 7 + 7 + 131 + 3));
+}
+
+TEST_F(CudaKernels, FinishLayerIsBitwiseTheCpuVersion) {
+    int compared = 0;
+    for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {37, 10}, {1001, 64}, {100'003, 7}})
+        for (const bool relu : {false, true}) {
+            const auto count = static_cast<std::size_t>(rows * columns);
+            const auto values = normal_values(count, 0), residual = normal_values(count, 1),
+                       bias = normal_values(static_cast<std::size_t>(columns), 2);
+            const DeviceArray<float> device_bias(bias);
+            auto expected = values;
+            finish_layer_cpu(expected.data(), Element::float32, rows, columns, bias.data(), residual.data(), relu);
+            const DeviceArray<float> device(values);
+            finish_layer_cuda(device.get(), Element::float32, rows, columns, device_bias.get(), DeviceArray<float>(residual).get(), relu,
+                              nullptr);
+            ASSERT_EQ(device.fetch(), expected);
+            auto halves = upper_halves(values), expected_halves = halves;
+            finish_layer_cpu(expected_halves.data(), Element::bfloat16, rows, columns, bias.data(), nullptr, relu);
+            const DeviceArray<std::uint16_t> device_halves(halves);
+            finish_layer_cuda(device_halves.get(), Element::bfloat16, rows, columns, device_bias.get(), nullptr, relu, nullptr);
+            ASSERT_EQ(device_halves.fetch(), expected_halves);
+            ++compared;
+        }
+    EXPECT_EQ(compared, 8);
+}
+
+TEST_F(CudaKernels, FinishLayerKeepsNan) {
+    const DeviceArray<float> device({std::numeric_limits<float>::quiet_NaN(), -1});
+    finish_layer_cuda(device.get(), Element::float32, 1, 2, nullptr, nullptr, true, nullptr);
+    EXPECT_TRUE(std::isnan(device.fetch()[0]));
+    EXPECT_EQ(device.fetch()[1], 0);
+}
+
+TEST_F(CudaKernels, MagnitudesAreBitwiseTheCpuVersions) {
+    int compared = 0;
+    for (const std::size_t count : {1, 2, 3, 5, 1023, 1'000'003})
+        for (const float last : {0.0F, -100.0F, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+            auto values = normal_values(count, 0);
+            values.back() = last;
+            const auto halves = upper_halves(values);
+            std::vector<std::uint32_t> expected(2, 0);
+            raise_to_magnitude_cpu(values.data(), Element::float32, static_cast<std::int64_t>(count), &expected[0]);
+            raise_to_magnitude_cpu(halves.data(), Element::bfloat16, static_cast<std::int64_t>(count), &expected[1]);
+            const DeviceArray<std::uint32_t> slots({0, 0});
+            raise_to_magnitude_cuda(DeviceArray<float>(values).get(), Element::float32, static_cast<std::int64_t>(count), slots.get(),
+                                    nullptr);
+            raise_to_magnitude_cuda(DeviceArray<std::uint16_t>(halves).get(), Element::bfloat16, static_cast<std::int64_t>(count),
+                                    slots.get() + 1, nullptr);
+            ASSERT_EQ(slots.fetch(), expected) << count << " values, the last " << last;
+            ++compared;
+        }
+    EXPECT_EQ(compared, 24);
 }
 
 }  // namespace

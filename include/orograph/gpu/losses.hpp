@@ -19,15 +19,13 @@ struct LossSum {
 // counting as the maximum. NaN logits give a NaN loss. Host memory; samples are added in order.
 LossSum sum_losses_cpu(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, LossKind kind);
 
-// The same on the current CUDA device into *slot (device memory), queued on `stream` (a cudaStream_t) without waiting. Samples are added in
-// a fixed tree, so the last digits differ from the CPU's. Error(unavailable) where the program was built without CUDA or the launch fails.
-void sum_losses_cuda(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, LossKind kind, LossSum* slot,
-                     void* stream);
+// The same for each batch of `batch` samples (the last one may be short) on the current CUDA device, into slots[0], slots[1], ... (device
+// memory), queued on `stream` (a cudaStream_t) without waiting. Samples are added in a fixed tree, so the last digits differ from the
+// CPU's. Error(unavailable) where the program was built without CUDA or the launch fails.
+void sum_losses_cuda(const float* logits, const std::int64_t* labels, std::int64_t count, std::int64_t batch, int classes, LossKind kind,
+                     LossSum* slots, void* stream);
 
-// Sets *flag (device memory) to 1 where one of `count` values is infinite or NaN, else leaves it. Queued and failing as above.
-void flag_non_finite_cuda(const float* values, std::size_t count, std::int32_t* flag, void* stream);
-
-// The CPU version: whether all values are finite.
+// Whether all values are finite.
 bool all_finite_cpu(const float* values, std::size_t count);
 
 }  // namespace orograph::gpu
