@@ -1,6 +1,7 @@
 #include "cuda_network.hpp"
 #include "factories.hpp"
 #include "finiteness.hpp"
+#include "precision.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
@@ -145,10 +146,9 @@ public:
     }
 
     std::string identity() const override {
-        const char* precisions[] = {"fp32", "tf32", "bf16"};
         const std::string device =
             device_.is_cuda() ? cat("cudnn-", at::Context::versionCuDNN(), " ", gpu::device_name(device_.index())) : "cpu";
-        return cat("compiled libtorch-", TORCH_VERSION, " ", device, " ", precisions[static_cast<int>(options_.precision)], ", ",
+        return cat("compiled libtorch-", TORCH_VERSION, " ", device, " ", to_string(options_.precision), ", ",
                    net_->describe(), ", batch ", batch_);
     }
 
