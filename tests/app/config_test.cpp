@@ -39,6 +39,7 @@ data: {set: cifar10, folder: /data, splits: [test], sample: {count: 7, seed: 3},
 directions: {y: {seed: 9, normalize: layer, ignore: li-compat}}
 grid: {x: [-1.5, 2, 5], y: [0, 1, 3]}
 output: {file: a.h5, overwrite: true}
+evaluate: {precision: bf16, evaluator: reference, instruction_set: avx2, convolution: direct}
 run: {shards: 2, progress_s: 0.5}
 )",
                                     "c.yaml", {"grid.x=[0, 1, 2]", "run.log=warn"});
@@ -50,6 +51,9 @@ run: {shards: 2, progress_s: 0.5}
     EXPECT_EQ(config.directions.y.seed, 9u);
     EXPECT_EQ(config.directions.y.ignore, "li-compat");
     EXPECT_EQ(config.grid.x, (std::vector<double>{0, 1, 2}));
+    EXPECT_EQ(config.evaluate.precision, "bf16");
+    EXPECT_EQ(config.evaluate.instruction_set, "avx2");
+    EXPECT_EQ(config.evaluate.convolution, "direct");
     EXPECT_EQ(config.run.log, "warn");
     EXPECT_TRUE(config.output.overwrite);
     EXPECT_FALSE(config.data.limit.has_value());
@@ -77,6 +81,14 @@ TEST(Config, FaultsNameFileLineKeyAndTheNearestWord) {
         {minimal + "run: fast\n", {"run", "section"}},
         {minimal + "data: {limit: 0}\n", {"data.limit", "at least 1"}},
         {minimal + "output: {overwrite: yes}\n", {"output.overwrite", "true or false"}},
+        {minimal + "evaluate: {precision: fp16}\n", {"evaluate.precision", "fp16", "fp32, tf32, bf16"}},
+        {minimal + "evaluate: {precision: 32}\n", {"evaluate.precision", "32"}},
+        {minimal + "evaluate: {precision: [fp32, bf16]}\n", {"evaluate.precision", "one value"}},
+        {minimal + "evaluate: {instruction_set: avx512_bf16}\n", {"evaluate.instruction_set", "avx512_bf16", "auto, avx2, avx512"}},
+        {minimal + "evaluate: {instruction_set: ''}\n", {"evaluate.instruction_set"}},
+        {minimal + "evaluate: {convolution: winograd}\n", {"evaluate.convolution", "winograd", "auto, direct"}},
+        {minimal + "evaluate: {convolution: true}\n", {"evaluate.convolution", "true"}},
+        {minimal + "evaluate: {instruction_sets: avx2}\n", {"evaluate.instruction_sets", "'instruction_set'"}},
         {minimal + "evaluate: {batch_norm: states}\n", {"batch_norm", "space: states"}},
         {minimal + "directions: {x: {kind: towards}}\n", {"directions.x", "weights"}},
         {minimal + "run: {log: info}\nrun: {log: warn}\n", {"c.yaml:3", "run", "twice"}},

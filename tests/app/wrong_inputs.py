@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from program import ENVIRONMENT, command, mlp_weights, run, surface_config, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
+CPU_FLAGS = Path("/proc/cpuinfo").read_text().split()
 DATA = "/usr/share/datasets/fashion-mnist"
 
 
@@ -68,6 +69,20 @@ def cases(folder: Path):
     full.mkdir()
     yield Case("full disk", 74, ["full", "space"], made(output={"file": str(full / "surface.h5")}), prefix=f"mount -t tmpfs -o size=64k tmpfs {full}")
     yield Case("no GPU where one is asked for", 69, ["CUDA device", "run.device"], made(run={"device": "cuda"}))
+    yield Case("TF32 on a CPU", 69, ["tf32", "only GPUs", "precision: fp32"], made(evaluate={"precision": "tf32"}))
+    yield Case("unknown precision", 78, ["evaluate.precision", "fp16", "bf16"], made(evaluate={"precision": "fp16"}))
+    narrow = {"precision": "bf16", "instruction_set": "avx2"}
+    yield Case("bf16 without its instructions", 78, ["bf16", "avx512_bf16", "instruction_set"], made(evaluate=narrow, run={"device": "cpu"}))
+    if "avx512_bf16" not in CPU_FLAGS:
+        says = ["bf16", "avx512_bf16", "precision: fp32", "evaluator: reference"]
+        yield Case("bf16 on a CPU that lacks it", 69, says, made(evaluate={"precision": "bf16"}))
+    if "avx512f" not in CPU_FLAGS:
+        says = ["rank 0", "evaluate.instruction_set is avx512", "set evaluate.instruction_set: avx2"]
+        yield Case("instructions that the CPU lacks", 69, says, made(evaluate={"instruction_set": "avx512"}))
+    idle = {"evaluator": "reference", "instruction_set": "avx2"}
+    yield Case("instruction set of the reference", 78, ["evaluate.instruction_set", "reference", "auto"], made(evaluate=idle))
+    idle = {"evaluator": "reference", "convolution": "direct"}
+    yield Case("convolution of the reference", 78, ["evaluate.convolution", "reference", "auto"], made(evaluate=idle))
     yield Case("bad --set", 64, ["--set", "nonsense"], made(), ["--set", "nonsense"])
     yield Case("unknown key in --set", 64, ["--set", "grid.z"], made(), ["--set", "grid.z=[0, 1, 2]"])
     yield Case("bad value in --set", 64, ["--set", "run.threads", "many"], made(), ["--set", "run.threads=many"])
