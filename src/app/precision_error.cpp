@@ -5,9 +5,12 @@
 #include "orograph/landscape/measurement.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <set>
+#include <stop_token>
+#include <thread>
 
 namespace orograph::app {
 
@@ -44,6 +47,23 @@ std::unique_ptr<landscape::LossMeasurement> measurement_of(const Inputs& inputs,
         std::make_unique<landscape::AffineSubspace>(inputs.weights, inputs.directions, options.device),
         evaluate::make_evaluator(inputs.network, options), dataset, /*shard=*/0, /*shards=*/1, options.loss);
 }
+
+// Cancels once the job is asked to stop: a point can take minutes.
+class CancelOnStop {
+public:
+    const CancelToken& token() const { return token_; }
+
+private:
+    void watch(const std::stop_token& end) {
+        while (!end.stop_requested() && !token_.cancelled()) {
+            if (stop_requested()) token_.cancel();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    }
+
+    CancelToken token_;
+    std::jthread watcher_{[this](const std::stop_token& end) { watch(end); }};
+};
 
 double relative_error(double value, double exact) {
     if (!std::isfinite(exact)) return nan;
@@ -82,15 +102,14 @@ std::optional<PrecisionError> measure_precision_error(const Inputs& inputs, cons
     const data::Dataset dataset = first_images(inputs.dataset);
     const auto exact = measurement_of(inputs, dataset, options, evaluate::Precision::fp32);
     const auto other = measurement_of(inputs, dataset, options, options.precision);
+    const CancelOnStop stop;
     PrecisionError error{.images = image_counts(dataset), .loss = nan, .accuracy = nan};
     for (const auto point : sample_points(grid)) {
-        if (stop_requested()) return std::nullopt;
         const auto& coordinates = error.points.emplace_back(grid.coordinates(point));
-        const auto record = [&](landscape::LossMeasurement& measurement) {
-            const std::vector<double> whole = measurement.partial(coordinates, {}, CancelToken{});
-            return measurement.record({&whole, 1});
-        };
-        add_point(error, exact->fields(), record(*exact), record(*other));
+        const std::vector<double> in_fp32 = exact->partial(coordinates, {}, stop.token());
+        const std::vector<double> in_other = other->partial(coordinates, {}, stop.token());
+        if (stop.token().cancelled()) return std::nullopt;
+        add_point(error, exact->fields(), exact->record({&in_fp32, 1}), other->record({&in_other, 1}));
     }
     return error;
 }

@@ -85,6 +85,7 @@ bool add_precision_error(const par::Communicator& world, const Config& config, c
     bool stopped = false;
     par::on_root(world, [&] {
         if (!makes_file(config, schema)) return;
+        log::info(cat("measuring the error of evaluate.precision ", config.evaluate.precision));
         const auto error = measure_precision_error(inputs, schema.grid, options);
         stopped = !error;
         if (stopped) return;

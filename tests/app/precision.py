@@ -183,6 +183,21 @@ def refused(arguments: list, code: int, *words: str) -> None:
         expect(word in lines[0], f"{arguments}: the line does not say '{word}': {lines[0]}")
 
 
+def check_stop_while_measuring(folder: Path) -> None:
+    """A job that is asked to stop while it measures the error leaves no file and can be started again."""
+    path = folder / "early.h5"
+    sections = {"model": {"architecture": "resnet20", "weights": str(folder / "resnet20.safetensors")}, "data": {"limit": 1024}}
+    config = write_config(folder / "early.yaml", surface_config(folder, evaluate=BF16, **sections, output={"file": str(path)}))
+    job = subprocess.Popen(command(PROGRAM, ["surface", config], 2), env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    lines = [job.stderr.readline()]
+    while lines[-1] and "measuring the error" not in lines[-1]:
+        lines.append(job.stderr.readline())
+    job.send_signal(signal.SIGUSR1)
+    rest = job.communicate(timeout=60)[1]
+    expect(job.returncode == 75 and "stopped before the first point" in rest, f"exit code {job.returncode}: {lines} {rest}")
+    expect(not path.exists(), "no file")
+
+
 def check_refusals(folder: Path, path: Path) -> None:
     """A file goes on with its own arithmetic only; overwriting measures anew."""
     config, before = path.with_suffix(".yaml"), path.read_bytes()
@@ -201,9 +216,7 @@ def check_refusals(folder: Path, path: Path) -> None:
 
 def check_unlike_ranks(folder: Path) -> None:
     """Two ranks of one job that were told different things, as unlike machines would be."""
-    model = random_model("resnet20", 5)
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "unlike.safetensors")
-    sections = {"model": {"architecture": "resnet20", "weights": str(folder / "unlike.safetensors")}, "run": {"device": "cpu"}}
+    sections = {"model": {"architecture": "resnet20", "weights": str(folder / "resnet20.safetensors")}, "run": {"device": "cpu"}}
     path = folder / "unlike.h5"
     config = write_config(folder / "unlike.yaml", surface_config(folder, **sections, data={"limit": 4}, grid={"x": [-1, 1, 2], "y": [0, 1, 1]},
                                                                  output={"file": str(path)}))
@@ -235,12 +248,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         mlp_weights(folder / "mlp.safetensors")
-        check_unlike_ranks(folder)
         path = check_ranks(folder)
         check_refusals(folder, path)
         check_resume(folder)
         check_values(folder, "mlp", 200)
         check_values(folder, "resnet20", 6)
+        check_stop_while_measuring(folder)
+        check_unlike_ranks(folder)
     print(f"{checks} checks passed")
     sys.exit(0 if checks > 60 else 1)
 
