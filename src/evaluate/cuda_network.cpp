@@ -172,6 +172,8 @@ bool CudaNetwork::can_fuse(int index) const {
     try {
         convolution_add_relu(source, layer.weight, zeros(step), factor, layer.fused_bias, {step.stride, step.padding, tf32_});
         return true;
+    } catch (const c10::OutOfMemoryError&) {
+        throw;
     } catch (const c10::Error&) {  // no such engine: two operations then
         return false;
     }
