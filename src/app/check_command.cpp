@@ -1,8 +1,7 @@
-#include "orograph/app/commands.hpp"
-
 #include "inputs.hpp"
 #include "resources.hpp"
 
+#include "orograph/app/commands.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/landscape/measurement.hpp"
@@ -52,8 +51,9 @@ std::int64_t image_count(const data::Dataset& dataset) {
 
 void print_network(const Inputs& inputs) {
     const auto& network = inputs.network;
-    std::cout << "network    " << network.architecture << ", " << network.space.parameter_count() << " parameters in " << network.space.parameters.size()
-              << " tensors, " << human_count(static_cast<double>(network.multiply_adds())) << " multiply-adds an image\n";
+    std::cout << "network    " << network.architecture << ", " << network.space.parameter_count() << " parameters in "
+              << network.space.parameters.size() << " tensors, " << human_count(static_cast<double>(network.multiply_adds()))
+              << " multiply-adds an image\n";
     std::cout << "data       " << inputs.dataset.set << ":";
     for (const auto& split : inputs.dataset.splits) std::cout << " " << split.name << " " << split.size();
     std::cout << " images, " << inputs.dataset.classes << " classes\n";
@@ -75,16 +75,17 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     const double network_flops = 2.0 * static_cast<double>(inputs.network.multiply_adds());
     print_network(inputs);
     std::cout << "evaluator  " << speed.evaluator << ", " << resources.threads << " threads a rank, " << resources.device << "\n";
-    std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank (" << std::round(speed.images_per_s * network_flops / 1e8) / 10
-              << " GFLOP/s)\n";
+    std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank ("
+              << std::round(speed.images_per_s * network_flops / 1e8) / 10 << " GFLOP/s)\n";
     std::cout << "memory     " << human_bytes(images * inputs.dataset.channels * 1024 * 4) << " of images a rank\n";
     if (config.job == Job::train) {
         std::cout << "cost       " << config.train.epochs << " epochs\n";
     } else {
         const double points = static_cast<double>(grid_of(config).size());
-        std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops) << " FLOPs = "
-                  << human_count(points * images * network_flops) << " FLOPs\n";
-        std::cout << "time       " << human_duration(points * images / speed.images_per_s / world.size()) << " on " << world.size() << " ranks\n";
+        std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops)
+                  << " FLOPs = " << human_count(points * images * network_flops) << " FLOPs\n";
+        std::cout << "time       " << human_duration(points * images / speed.images_per_s / world.size()) << " on " << world.size()
+                  << " ranks\n";
     }
     std::cout << "the configuration is valid\n";
     return ExitCode::done;

@@ -1,7 +1,6 @@
 #include "orograph/app/command_line.hpp"
 
 #include "orograph/app/commands.hpp"
-
 #include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
@@ -52,7 +51,8 @@ Job job_named_in(const std::string& text, const std::string& origin) {
     const Value* named = root.find("job");
     if (!named || named->scalar == "surface") return Job::surface;
     if (named->scalar == "line") return Job::line;
-    OROGRAPH_VALIDATE(named->scalar == "train", ExitCode::config, origin, ":", named->line, ": job is '", named->scalar, "'; it takes train, surface or line");
+    OROGRAPH_VALIDATE(named->scalar == "train", ExitCode::config, origin, ":", named->line, ": job is '", named->scalar,
+                      "'; it takes train, surface or line");
     return Job::train;
 }
 
@@ -63,26 +63,29 @@ ExitCode run_job(const par::Communicator& world, std::optional<Job> job, const J
         if (world.rank() == 0) std::cout << write_config(default_config(job.value_or(Job::surface)), Comments::with);
         return ExitCode::done;
     }
-    OROGRAPH_VALIDATE(!options.config_path.empty(), ExitCode::usage, "name a configuration file (orograph surface --dump-default prints one)");
+    OROGRAPH_VALIDATE(!options.config_path.empty(), ExitCode::usage,
+                      "name a configuration file (orograph surface --dump-default prints one)");
     const auto text = read_text(world, options.config_path);
     const auto config = read_config(job ? *job : job_named_in(text, options.config_path), text, options.config_path, options.overrides);
     log::configure(log::level_from(config.run.log), world.rank());
     return run(world, config);
 }
 
-void add_job(CLI::App& app, const std::string& name, const std::string& help, std::optional<Job> job, Runner run, const par::Communicator& world,
-             std::function<ExitCode()>& action) {
+void add_job(CLI::App& app, const std::string& name, const std::string& help, std::optional<Job> job, Runner run,
+             const par::Communicator& world, std::function<ExitCode()>& action) {
     auto* command = app.add_subcommand(name, help);
     auto options = std::make_shared<JobOptions>();
     command->add_option("CONFIG", options->config_path, "YAML configuration");
-    command->add_option("--set", options->overrides, "section.key=value, overrides one key; may be repeated")->take_all()->allow_extra_args(false);
+    command->add_option("--set", options->overrides, "section.key=value, overrides one key; may be repeated")
+        ->take_all()
+        ->allow_extra_args(false);
     if (job) command->add_flag("--dump-default", options->dump_default, "print the default configuration with comments");
     command->callback([=, &world, &action] { action = [=, &world] { return run_job(world, job, *options, run); }; });
 }
 
 // Commands on a file run on rank 0 alone.
-void add_file_command(CLI::App& app, const std::string& name, const std::string& help, ExitCode (*run)(const std::string&), const par::Communicator& world,
-                      std::function<ExitCode()>& action) {
+void add_file_command(CLI::App& app, const std::string& name, const std::string& help, ExitCode (*run)(const std::string&),
+                      const par::Communicator& world, std::function<ExitCode()>& action) {
     auto* command = app.add_subcommand(name, help);
     auto path = std::make_shared<std::string>();
     command->add_option("FILE", *path, "surface file")->required();
@@ -95,8 +98,11 @@ void add_file_command(CLI::App& app, const std::string& name, const std::string&
 }
 
 void add_export(CLI::App& app, const par::Communicator& world, std::function<ExitCode()>& action) {
-    static const std::map<std::string, ExportFormat> formats{
-        {"csv", ExportFormat::csv}, {"vti", ExportFormat::vti}, {"vtp", ExportFormat::vtp}, {"xmf", ExportFormat::xmf}, {"li", ExportFormat::li}};
+    static const std::map<std::string, ExportFormat> formats{{"csv", ExportFormat::csv},
+                                                             {"vti", ExportFormat::vti},
+                                                             {"vtp", ExportFormat::vtp},
+                                                             {"xmf", ExportFormat::xmf},
+                                                             {"li", ExportFormat::li}};
     auto* command = app.add_subcommand("export", "write a surface file in another format");
     auto request = std::make_shared<ExportRequest>();
     command->add_option("FILE", request->path, "surface file")->required();

@@ -95,7 +95,8 @@ void visit(Fields& fields, EvaluateSection& s) {
     fields.choice("precision", s.precision, precisions, "tf32: GPUs; bf16: GPUs, CPUs with avx512_bf16; the error against fp32 is stored");
     fields.choice("batch_norm", s.batch_norm, policies, "");
     fields.choice("evaluator", s.evaluator, evaluators, "");
-    fields.choice("instruction_set", s.instruction_set, instruction_sets, "compiled on CPUs; auto: the widest of rank 0's CPU, for all ranks");
+    fields.choice("instruction_set", s.instruction_set, instruction_sets,
+                  "compiled on CPUs; auto: the widest of rank 0's CPU, for all ranks");
     fields.choice("convolution", s.convolution, convolutions, "compiled on CPUs; auto: Winograd where it is faster, layer by layer");
     fields.integer("batch", s.batch, at_least_0, "images a batch; 0: the evaluator's choice");
 }
@@ -165,9 +166,10 @@ void visit(Fields& fields, Config& config) {
 namespace {
 
 void check_axis(const std::vector<double>& axis, const std::string& name, const std::string& origin) {
-    OROGRAPH_VALIDATE(axis.size() == 3, ExitCode::config, origin, ": grid.", name, " takes three numbers: first, last, count (it has ", axis.size(), ")");
-    OROGRAPH_VALIDATE(axis[2] == std::floor(axis[2]) && axis[2] >= 1 && axis[2] <= 1e9, ExitCode::config, origin, ": grid.", name, " asks for ",
-                      shortest(axis[2]), " points; the count is a whole number of at least 1");
+    OROGRAPH_VALIDATE(axis.size() == 3, ExitCode::config, origin, ": grid.", name, " takes three numbers: first, last, count (it has ",
+                      axis.size(), ")");
+    OROGRAPH_VALIDATE(axis[2] == std::floor(axis[2]) && axis[2] >= 1 && axis[2] <= 1e9, ExitCode::config, origin, ": grid.", name,
+                      " asks for ", shortest(axis[2]), " points; the count is a whole number of at least 1");
     OROGRAPH_VALIDATE(axis[2] == 1 || axis[0] != axis[1], ExitCode::config, origin, ": grid.", name, " goes from ", shortest(axis[0]),
                       " to the same value; give a range, or one point");
 }
@@ -175,29 +177,35 @@ void check_axis(const std::vector<double>& axis, const std::string& name, const 
 // A plane and a line are the same job but for the number of axes; say so where the wrong one was chosen.
 void check_job(const Value& root, Job job, const std::string& origin) {
     if (const Value* named = root.find("job")) {
-        OROGRAPH_VALIDATE(named->scalar == to_string(job), ExitCode::config, origin, ":", named->line, ": this is a configuration for job '", named->scalar,
-                          "'; run: orograph ", named->scalar, " ", origin);
+        OROGRAPH_VALIDATE(named->scalar == to_string(job), ExitCode::config, origin, ":", named->line,
+                          ": this is a configuration for job '", named->scalar, "'; run: orograph ", named->scalar, " ", origin);
     }
     const Value* grid = root.find("grid");
     if (!grid || job == Job::train) return;
-    OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line, ": grid has a y range without x; add grid.x: [first, last, count]");
+    OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line,
+                      ": grid has a y range without x; add grid.x: [first, last, count]");
     OROGRAPH_VALIDATE(job != Job::surface || !grid->find("x") || grid->find("y"), ExitCode::config, origin, ":", grid->line,
                       ": grid has x without y; add grid.y: [first, last, count], or run: orograph line");
-    OROGRAPH_VALIDATE(job != Job::line || !grid->find("y"), ExitCode::config, origin, ":", grid->line, ": a line has x only; remove grid.y, or run: orograph surface");
+    OROGRAPH_VALIDATE(job != Job::line || !grid->find("y"), ExitCode::config, origin, ":", grid->line,
+                      ": a line has x only; remove grid.y, or run: orograph surface");
 }
 
 void check_direction(const DirectionSection& s, const std::string& name, const std::string& origin) {
-    OROGRAPH_VALIDATE(s.kind != "towards" || !s.weights.empty(), ExitCode::config, origin, ": directions.", name, ".kind towards needs directions.", name, ".weights");
-    OROGRAPH_VALIDATE(s.kind != "file" || !s.file.empty(), ExitCode::config, origin, ": directions.", name, ".kind file needs directions.", name, ".file");
+    OROGRAPH_VALIDATE(s.kind != "towards" || !s.weights.empty(), ExitCode::config, origin, ": directions.", name,
+                      ".kind towards needs directions.", name, ".weights");
+    OROGRAPH_VALIDATE(s.kind != "file" || !s.file.empty(), ExitCode::config, origin, ": directions.", name, ".kind file needs directions.",
+                      name, ".file");
 }
 
 void check(const Config& config, const std::string& origin) {
     if (config.job == Job::train) {
-        OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin, ": output.folder is empty; say where the run is to live");
+        OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin,
+                          ": output.folder is empty; say where the run is to live");
         return;
     }
     const bool plane = config.job == Job::surface;
-    OROGRAPH_VALIDATE(!config.model.weights.empty(), ExitCode::config, origin, ": model.weights is missing; name the checkpoint (safetensors) at the centre");
+    OROGRAPH_VALIDATE(!config.model.weights.empty(), ExitCode::config, origin,
+                      ": model.weights is missing; name the checkpoint (safetensors) at the centre");
     OROGRAPH_VALIDATE(!config.output.file.empty(), ExitCode::config, origin, ": output.file is empty; name the surface file");
     check_axis(config.grid.x, "x", origin);
     check_direction(config.directions.x, "x", origin);
@@ -206,8 +214,10 @@ void check(const Config& config, const std::string& origin) {
         check_direction(config.directions.y, "y", origin);
     }
     const bool moves = config.directions.x.space == "states" || (plane && config.directions.y.space == "states");
-    OROGRAPH_VALIDATE(moves == (config.evaluate.batch_norm == "states"), ExitCode::config, origin, ": evaluate.batch_norm is '", config.evaluate.batch_norm,
-                      "' but ", moves ? "a direction has space: states; set evaluate.batch_norm: states" : "no direction has space: states; set it on a direction, or evaluate.batch_norm: frozen");
+    OROGRAPH_VALIDATE(moves == (config.evaluate.batch_norm == "states"), ExitCode::config, origin, ": evaluate.batch_norm is '",
+                      config.evaluate.batch_norm, "' but ",
+                      moves ? "a direction has space: states; set evaluate.batch_norm: states"
+                            : "no direction has space: states; set it on a direction, or evaluate.batch_norm: frozen");
     OROGRAPH_VALIDATE(config.evaluate.batch != 1, ExitCode::config, origin, ": evaluate.batch is 1; take 0 (automatic) or at least 2");
 }
 
@@ -215,9 +225,12 @@ void check(const Config& config, const std::string& origin) {
 
 const char* to_string(Job job) {
     switch (job) {
-        case Job::train: return "train";
-        case Job::line: return "line";
-        default: return "surface";
+        case Job::train:
+            return "train";
+        case Job::line:
+            return "line";
+        default:
+            return "surface";
     }
 }
 
@@ -233,7 +246,8 @@ Config default_config(Job job) {
 
 Config read_config(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
     Value root = parse_yaml(text, origin);
-    OROGRAPH_VALIDATE(root.kind == Value::Kind::map || root.kind == Value::Kind::null, ExitCode::config, origin, ": the configuration must be keys and values");
+    OROGRAPH_VALIDATE(root.kind == Value::Kind::map || root.kind == Value::Kind::null, ExitCode::config, origin,
+                      ": the configuration must be keys and values");
     for (const auto& assignment : overrides) apply_override(root, assignment);
     check_job(root, job, origin);
 

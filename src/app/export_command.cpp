@@ -1,7 +1,6 @@
-#include "orograph/app/commands.hpp"
-
 #include "export_formats.hpp"
 
+#include "orograph/app/commands.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/survey/direction_file.hpp"
 
@@ -49,11 +48,21 @@ void write_li(const ExportRequest& request, const survey::Surface& surface) {
 ExitCode export_surface(const ExportRequest& request) {
     const auto surface = survey::read_surface(request.path);
     switch (request.format) {
-        case ExportFormat::csv: write_text(request, ".csv", to_csv(surface)); break;
-        case ExportFormat::vti: write_text(request, ".vti", to_vti(surface)); break;
-        case ExportFormat::vtp: write_text(request, ".vtp", to_vtp(surface, field_number(surface, request.field))); break;
-        case ExportFormat::xmf: std::cout << survey::write_xmf(request.path, surface).string() << "\n"; break;
-        case ExportFormat::li: write_li(request, surface); break;
+        case ExportFormat::csv:
+            write_text(request, ".csv", to_csv(surface));
+            break;
+        case ExportFormat::vti:
+            write_text(request, ".vti", to_vti(surface));
+            break;
+        case ExportFormat::vtp:
+            write_text(request, ".vtp", to_vtp(surface, field_number(surface, request.field)));
+            break;
+        case ExportFormat::xmf:
+            std::cout << survey::write_xmf(request.path, surface).string() << "\n";
+            break;
+        case ExportFormat::li:
+            write_li(request, surface);
+            break;
     }
     return ExitCode::done;
 }

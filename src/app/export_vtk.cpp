@@ -88,15 +88,19 @@ std::string to_vtp(const survey::Surface& surface, std::size_t height_field) {
     const auto& height = surface.values[height_field];
     const auto quads = quads_of(extent, height);
     std::string out = header("PolyData");
-    out += cat("<PolyData>\n<Piece NumberOfPoints=\"", height.size(), "\" NumberOfVerts=\"0\" NumberOfLines=\"0\" NumberOfStrips=\"0\" NumberOfPolys=\"",
-               quads.size(), "\">\n");
+    out += cat("<PolyData>\n<Piece NumberOfPoints=\"", height.size(),
+               "\" NumberOfVerts=\"0\" NumberOfLines=\"0\" NumberOfStrips=\"0\" NumberOfPolys=\"", quads.size(), "\">\n");
     out += point_data(surface, extent);
-    out += "<Points>\n" + data_array("type=\"Float64\" NumberOfComponents=\"3\"", height.size(), [&](std::size_t i) {
-               const double z = height[point_of(extent, i)];
-               return cat(shortest(axes[0].coordinates[i % extent.nx]), " ", shortest(axes[1].coordinates[i / extent.nx]), " ",
-                          shortest(std::isfinite(z) ? z : 0.0));
-           }) + "</Points>\n";
-    out += "<Polys>\n" + data_array("type=\"Int64\" Name=\"connectivity\"", quads.size() * 4, [&](std::size_t i) { return std::to_string(quads[i / 4][i % 4]); });
+    out += "<Points>\n" +
+           data_array("type=\"Float64\" NumberOfComponents=\"3\"", height.size(),
+                      [&](std::size_t i) {
+                          const double z = height[point_of(extent, i)];
+                          return cat(shortest(axes[0].coordinates[i % extent.nx]), " ", shortest(axes[1].coordinates[i / extent.nx]), " ",
+                                     shortest(std::isfinite(z) ? z : 0.0));
+                      }) +
+           "</Points>\n";
+    out += "<Polys>\n" + data_array("type=\"Int64\" Name=\"connectivity\"", quads.size() * 4,
+                                    [&](std::size_t i) { return std::to_string(quads[i / 4][i % 4]); });
     out += data_array("type=\"Int64\" Name=\"offsets\"", quads.size(), [](std::size_t i) { return std::to_string(4 * (i + 1)); });
     return out + "</Polys>\n</Piece>\n</PolyData>\n</VTKFile>\n";
 }

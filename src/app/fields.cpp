@@ -15,8 +15,9 @@ bool has_leading_zero(const std::string& word) {
 }
 
 std::string quoted(const std::string& word) {
-    const bool plain = !word.empty() && word.find_first_of(" :#{}[],&*?|<>=!%@\\\"'`\n\t") == std::string::npos && word != "null" && word != "true" &&
-                       word != "false" && !std::isdigit(static_cast<unsigned char>(word[0])) && word[0] != '-' && word[0] != '+' && word[0] != '.';
+    const bool plain = !word.empty() && word.find_first_of(" :#{}[],&*?|<>=!%@\\\"'`\n\t") == std::string::npos && word != "null" &&
+                       word != "true" && word != "false" && !std::isdigit(static_cast<unsigned char>(word[0])) && word[0] != '-' &&
+                       word[0] != '+' && word[0] != '.';
     if (plain) return word;
     std::string out = "\"";
     for (const char c : word) {
@@ -30,7 +31,8 @@ std::string quoted(const std::string& word) {
 
 FieldReader::FieldReader(const Value* section, std::string path, std::string origin)
     : section_(section), path_(std::move(path)), origin_(std::move(origin)) {
-    if (section_ && section_->kind != Value::Kind::map && section_->kind != Value::Kind::null) fail(*section_, "", "is not a section of keys");
+    if (section_ && section_->kind != Value::Kind::map && section_->kind != Value::Kind::null)
+        fail(*section_, "", "is not a section of keys");
 }
 
 const Value* FieldReader::take(const std::string& key) {
@@ -65,7 +67,8 @@ double FieldReader::number_of(const Value& value, const std::string& key, Limits
     const std::size_t plus = !word.empty() && word[0] == '+' ? 1 : 0;
     double number = 0;
     const auto [end, error] = std::from_chars(word.data() + plus, word.data() + word.size(), number);
-    if (error != std::errc{} || end != word.data() + word.size() || has_leading_zero(word)) fail(value, key, cat("is '", word, "', which is not a number"));
+    if (error != std::errc{} || end != word.data() + word.size() || has_leading_zero(word))
+        fail(value, key, cat("is '", word, "', which is not a number"));
     if (!std::isfinite(number)) fail(value, key, cat("is '", word, "'; it takes a finite number"));
     if (number < limits.min) fail(value, key, cat("is ", word, "; it must be at least ", shortest(limits.min)));
     if (number > limits.max) fail(value, key, cat("is ", word, "; it must be at most ", shortest(limits.max)));
@@ -88,7 +91,9 @@ void FieldReader::choice(const std::string& key, std::string& out, std::span<con
     const std::string& word = scalar_of(*value, key);
     if (std::find(words.begin(), words.end(), word) == words.end()) {
         const std::string guess = nearest(word, words);
-        fail(*value, key, cat("is '", word, "', which is not known", guess.empty() ? "" : cat("; did you mean '", guess, "'?"), " (one of: ", join(words), ")"));
+        fail(*value, key,
+             cat("is '", word, "', which is not known", guess.empty() ? "" : cat("; did you mean '", guess, "'?"),
+                 " (one of: ", join(words), ")"));
     }
     out = word;
 }
@@ -124,7 +129,8 @@ void FieldReader::finish() const {
     for (const auto& [key, value] : section_->entries) {
         if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
         const std::string guess = nearest(key, known_);
-        fail(value, key, cat("is not a known key", guess.empty() ? "" : cat("; did you mean '", guess, "'?"), " (allowed here: ", join(known_), ")"));
+        fail(value, key,
+             cat("is not a known key", guess.empty() ? "" : cat("; did you mean '", guess, "'?"), " (allowed here: ", join(known_), ")"));
     }
 }
 

@@ -28,9 +28,12 @@ landscape::DirectionSpec spec_of(const DirectionSection& section) {
 
 landscape::Direction load_direction(const Inputs& inputs, const landscape::DirectionSpec& spec) {
     switch (spec.kind) {
-        case landscape::DirectionKind::towards: return landscape::direction_towards(inputs.network, inputs.weights, spec);
-        case landscape::DirectionKind::random: return landscape::random_direction(inputs.network, inputs.weights, spec);
-        case landscape::DirectionKind::file: break;
+        case landscape::DirectionKind::towards:
+            return landscape::direction_towards(inputs.network, inputs.weights, spec);
+        case landscape::DirectionKind::random:
+            return landscape::random_direction(inputs.network, inputs.weights, spec);
+        case landscape::DirectionKind::file:
+            break;
     }
     std::vector<at::Tensor> tensors;
     for (const auto& stored : survey::read_direction_file(spec.file, spec.name)) {
@@ -61,7 +64,8 @@ survey::StoredDirection stored(const Inputs& inputs, const landscape::Direction&
         out.attributes["normalize"] = to_string(spec.normalize);
         out.attributes["ignore"] = to_string(spec.ignore);
     } else {
-        out.attributes["source"] = spec.kind == landscape::DirectionKind::file ? spec.file.string() + ":" + spec.name : spec.weights.string();
+        out.attributes["source"] =
+            spec.kind == landscape::DirectionKind::file ? spec.file.string() + ":" + spec.name : spec.weights.string();
     }
     out.tensors = stored(direction.delta.parameters, inputs.network.space.parameters);
     if (spec.space == landscape::Space::states) {
@@ -112,8 +116,13 @@ survey::Grid grid_of(const Config& config) {
 survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields,
                                 const evaluate::Options& options, const std::string& evaluator) {
     const auto& network = inputs.network;
-    survey::SurfaceSchema schema{cat("Loss ", config.job == Job::line ? "line" : "surface", " of ", network.architecture, " on ", inputs.dataset.set),
-                                 grid_of(config), fields, {}, {}, {}};
+    survey::SurfaceSchema schema{
+        cat("Loss ", config.job == Job::line ? "line" : "surface", " of ", network.architecture, " on ", inputs.dataset.set),
+        grid_of(config),
+        fields,
+        {},
+        {},
+        {}};
     schema.fingerprints = {{"architecture", network.architecture},
                            {"weights", model::fingerprint(network, inputs.weights)},
                            {"data", inputs.dataset.fingerprint},
@@ -141,7 +150,8 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                          {"batch_norm", config.evaluate.batch_norm},
                          {"loss", config.evaluate.loss},
                          {"configuration", write_config(config, Comments::without)}};
-    if (inputs.directions.size() == 2) schema.provenance["direction_cosine"] = shortest(landscape::cosine(inputs.directions[0], inputs.directions[1]));
+    if (inputs.directions.size() == 2)
+        schema.provenance["direction_cosine"] = shortest(landscape::cosine(inputs.directions[0], inputs.directions[1]));
     return schema;
 }
 

@@ -26,7 +26,8 @@ int choose_threads(const par::Communicator& node, int asked) {
     const auto sharers = std::count(masks.begin(), masks.end(), affinity_mask());
     const int share = std::max(1, available_cores() / static_cast<int>(sharers));
     if (asked > share) {
-        log::warn(cat("run.threads is ", asked, ", but each rank has ", share, " of ", available_cores(), " cores; with mpirun use --bind-to none or --map-by slot:PE=", asked));
+        log::warn(cat("run.threads is ", asked, ", but each rank has ", share, " of ", available_cores(),
+                      " cores; with mpirun use --bind-to none or --map-by slot:PE=", asked));
     }
     return asked > 0 ? asked : share;
 }

@@ -15,8 +15,9 @@ struct Resources {
     at::Device device = at::kCPU;
 };
 
-// Collective over world. threads 0: the cores this rank may use, divided among the ranks of this node that may use the same ones; more threads than cores get a
-// warning. Device auto: a GPU where there is one. GPUs are dealt out by the rank's position on its node. Error(unavailable) where device: cuda finds none.
+// Collective over world. threads 0: the cores this rank may use, divided among the ranks of this node that may use the same ones; more
+// threads than cores get a warning. Device auto: a GPU where there is one. GPUs are dealt out by the rank's position on its node.
+// Error(unavailable) where device: cuda finds none.
 Resources choose_resources(const par::Communicator& world, const RunSection& run);
 
 // Collective over world: all ranks compute with one instruction set. Error(unavailable) where a rank's CPU does not have it.

@@ -1,5 +1,4 @@
 #include "orograph/app/commands.hpp"
-
 #include "orograph/core/text.hpp"
 #include "orograph/survey/surface_file.hpp"
 
@@ -15,14 +14,15 @@ using survey::PointStatus;
 using survey::Surface;
 
 void print_counts(const Surface& surface) {
-    std::cout << "points     " << surface.schema.grid.size() << ": " << surface.count(PointStatus::done) << " done, " << surface.count(PointStatus::non_finite)
-              << " non-finite, " << surface.count(PointStatus::failed) << " failed, " << surface.count(PointStatus::pending) << " pending\n";
+    std::cout << "points     " << surface.schema.grid.size() << ": " << surface.count(PointStatus::done) << " done, "
+              << surface.count(PointStatus::non_finite) << " non-finite, " << surface.count(PointStatus::failed) << " failed, "
+              << surface.count(PointStatus::pending) << " pending\n";
 }
 
 void print_axes(const Surface& surface) {
     for (const auto& axis : surface.schema.grid.axes()) {
-        std::cout << "axis " << axis.name << "     " << axis.coordinates.size() << " values from " << shortest(axis.coordinates.front()) << " to "
-                  << shortest(axis.coordinates.back()) << "\n";
+        std::cout << "axis " << axis.name << "     " << axis.coordinates.size() << " values from " << shortest(axis.coordinates.front())
+                  << " to " << shortest(axis.coordinates.back()) << "\n";
     }
     for (const auto& direction : surface.schema.directions) {
         std::cout << "direction " << direction.axis;
@@ -52,8 +52,8 @@ void print_field(const Surface& surface, std::size_t field) {
         std::cout << "no finite value\n";
         return;
     }
-    std::cout << "min " << shortest(lowest) << " at " << place_of(surface, at_lowest) << ", max " << shortest(highest) << " at " << place_of(surface, at_highest)
-              << " " << surface.schema.fields[field].units << "\n";
+    std::cout << "min " << shortest(lowest) << " at " << place_of(surface, at_lowest) << ", max " << shortest(highest) << " at "
+              << place_of(surface, at_highest) << " " << surface.schema.fields[field].units << "\n";
 }
 
 }  // namespace
@@ -76,7 +76,9 @@ ExitCode verify_surface(const std::string& path) {
     const auto surface = survey::read_surface(path);
     print_counts(surface);
     const auto computed = surface.schema.grid.size() - surface.count(PointStatus::pending);
-    for (const auto point : surface.damaged) std::cout << "damaged    point " << static_cast<std::int64_t>(point) << " at " << place_of(surface, static_cast<std::int64_t>(point)) << "\n";
+    for (const auto point : surface.damaged)
+        std::cout << "damaged    point " << static_cast<std::int64_t>(point) << " at "
+                  << place_of(surface, static_cast<std::int64_t>(point)) << "\n";
     OROGRAPH_VALIDATE(surface.damaged.empty(), ExitCode::data, path, ": ", surface.damaged.size(), " of ", computed,
                       " computed points do not fit their checksum; run the job again on this file and it computes them anew");
     std::cout << "intact     " << computed << " checksums fit\n";

@@ -1,10 +1,9 @@
-#include "orograph/app/commands.hpp"
-
 #include "inputs.hpp"
 #include "instruction_set.hpp"
 #include "precision_error.hpp"
 #include "resources.hpp"
 
+#include "orograph/app/commands.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/h5/file.hpp"
 #include "orograph/landscape/measurement.hpp"
@@ -22,13 +21,13 @@ namespace orograph::app {
 
 namespace {
 
-std::unique_ptr<landscape::LossMeasurement> make_measurement(const Inputs& inputs, const evaluate::Options& options, const par::ProcessGrid& grid,
-                                                             std::string& identity) {
+std::unique_ptr<landscape::LossMeasurement> make_measurement(const Inputs& inputs, const evaluate::Options& options,
+                                                             const par::ProcessGrid& grid, std::string& identity) {
     auto evaluator = evaluate::make_evaluator(inputs.network, options);
     identity = evaluator->identity();
     auto subspace = std::make_unique<landscape::AffineSubspace>(inputs.weights, inputs.directions, options.device);
-    return std::make_unique<landscape::LossMeasurement>(std::move(subspace), std::move(evaluator), inputs.dataset, std::max(grid.shard, 0), grid.shards,
-                                                        options.loss);
+    return std::make_unique<landscape::LossMeasurement>(std::move(subspace), std::move(evaluator), inputs.dataset, std::max(grid.shard, 0),
+                                                        grid.shards, options.loss);
 }
 
 std::string utc_now() {
@@ -50,9 +49,9 @@ void add_circumstances(std::map<std::string, std::string>& provenance, const par
 
 void report(const PrecisionError& error, const std::string& precision) {
     constexpr double small = 1e-2;
-    const std::string line = cat(std::setprecision(2), "evaluate.precision ", precision, " against fp32 at ", error.points.size(),
-                                 " points of the grid: losses differ by up to ", 100 * error.loss, " %, accuracies by ", error.accuracy,
-                                 " percent points");
+    const std::string line =
+        cat(std::setprecision(2), "evaluate.precision ", precision, " against fp32 at ", error.points.size(),
+            " points of the grid: losses differ by up to ", 100 * error.loss, " %, accuracies by ", error.accuracy, " percent points");
     if (error.loss <= small)
         log::info(line);
     else
@@ -97,8 +96,9 @@ bool add_precision_error(const par::Communicator& world, const Config& config, c
 
 void report(const survey::Outcome& outcome, const std::string& path, std::int64_t points) {
     const double rate = outcome.seconds > 0 ? static_cast<double>(outcome.computed) / outcome.seconds : 0;
-    std::string line = cat(path, outcome.complete ? ": complete, " : ": stopped early, ", outcome.computed, " of ", points, " points computed in ",
-                           human_duration(outcome.seconds), " (", shortest(std::round(rate * 100) / 100), " points/s)");
+    std::string line =
+        cat(path, outcome.complete ? ": complete, " : ": stopped early, ", outcome.computed, " of ", points, " points computed in ",
+            human_duration(outcome.seconds), " (", shortest(std::round(rate * 100) / 100), " points/s)");
     if (outcome.non_finite > 0) line += cat("; ", outcome.non_finite, " points have a non-finite loss (status 2)");
     if (!outcome.complete) line += "; start the same command again to go on";
     log::info(line);
@@ -128,14 +128,15 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     }
     inputs.dataset.splits.clear();  // the measurement keeps what it needs
 
-    survey::SurfaceFile file(world, config.output.file, schema, config.output.overwrite ? survey::Overwrite::replace : survey::Overwrite::refuse);
+    survey::SurfaceFile file(world, config.output.file, schema,
+                             config.output.overwrite ? survey::Overwrite::replace : survey::Overwrite::refuse);
     survey::RunOptions options;
     options.progress_s = config.run.progress_s;
     options.progress = progress_style_from(config.run.progress);
     options.sync_s = config.run.sync_s;
     options.title = cat(to_string(config.job), " ", config.output.file);
-    log::info(cat(options.title, file.resumed() ? ": going on with " : ": ", schema.grid.size(), " points, ", world.size(), " ranks x ", resources.threads,
-                  " threads, ", resources.device.str(), ", ", identity));
+    log::info(cat(options.title, file.resumed() ? ": going on with " : ": ", schema.grid.size(), " points, ", world.size(), " ranks x ",
+                  resources.threads, " threads, ", resources.device.str(), ", ", identity));
     const auto outcome = survey::run(grid, schema.grid, grid.works() ? measurement.get() : nullptr, file, options);
     file.close();
     par::on_root(world, [&] {

@@ -1,8 +1,7 @@
-#include "orograph/app/commands.hpp"
-
 #include "inputs.hpp"
 #include "resources.hpp"
 
+#include "orograph/app/commands.hpp"
 #include "orograph/core/fingerprint.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/version.hpp"
@@ -47,7 +46,8 @@ std::string fingerprint_of(const Config& config, const Inputs& inputs) {
 }  // namespace
 
 ExitCode run_train(const par::Communicator& world, const Config& config) {
-    OROGRAPH_VALIDATE(world.size() == 1, ExitCode::usage, "train runs on one rank, this job has ", world.size(), "; start it as: orograph train CONFIG");
+    OROGRAPH_VALIDATE(world.size() == 1, ExitCode::usage, "train runs on one rank, this job has ", world.size(),
+                      "; start it as: orograph train CONFIG");
     const auto resources = choose_resources(world, config.run);
     const auto inputs = load_inputs(config);
     OROGRAPH_VALIDATE(inputs.dataset.find("train"), ExitCode::config, "data.splits has no train split; training needs it");
@@ -55,12 +55,14 @@ ExitCode run_train(const par::Communicator& world, const Config& config) {
     const train::Machine machine{resources.threads, resources.device, config.run.progress_s, config.run.progress};
     const auto outcome = train::train(inputs.network, inputs.weights, inputs.dataset, recipe_of(config.train), place, machine);
     if (!outcome.complete) {
-        log::info(cat(config.output.folder, ": stopped early after ", outcome.epochs_done, " epochs; start the same command again to go on"));
+        log::info(
+            cat(config.output.folder, ": stopped early after ", outcome.epochs_done, " epochs; start the same command again to go on"));
         return ExitCode::stopped;
     }
     const auto& last = outcome.history.back();
-    log::info(cat(outcome.final_weights.string(), ": complete, ", outcome.epochs_done, " epochs, train loss ", shortest(last.train_loss), ", train accuracy ",
-                  shortest(last.train_acc), " %, test loss ", shortest(last.test_loss), ", test accuracy ", shortest(last.test_acc), " %"));
+    log::info(cat(outcome.final_weights.string(), ": complete, ", outcome.epochs_done, " epochs, train loss ", shortest(last.train_loss),
+                  ", train accuracy ", shortest(last.train_acc), " %, test loss ", shortest(last.test_loss), ", test accuracy ",
+                  shortest(last.test_acc), " %"));
     return ExitCode::done;
 }
 

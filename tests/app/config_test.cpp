@@ -106,7 +106,8 @@ TEST(Config, FaultsNameFileLineKeyAndTheNearestWord) {
 }
 
 TEST(Config, FaultsOfSetAreUsageErrors) {
-    for (const std::string assignment : {"nonsense", "=1", "a..b=1", "grid.z=1", "run.threads=many", "nowhere.key=1", "grid.x=[1,", "model.weights.deep=1", "evaluate.loss=hinge"}) {
+    for (const std::string assignment : {"nonsense", "=1", "a..b=1", "grid.z=1", "run.threads=many", "nowhere.key=1", "grid.x=[1,",
+                                         "model.weights.deep=1", "evaluate.loss=hinge"}) {
         const auto [code, message] = error_of(Job::surface, minimal, {assignment});
         EXPECT_EQ(code, ExitCode::usage) << assignment << ": " << message;
         EXPECT_THAT(message, HasSubstr("--set")) << assignment;

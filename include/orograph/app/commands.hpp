@@ -6,13 +6,15 @@
 
 #include <string>
 
-// The subcommands. Those that take a Config are collective over world; the others run on rank 0. Each returns the exit code and throws Error.
+// The subcommands. Those that take a Config are collective over world; the others run on rank 0. Each returns the exit code and throws
+// Error.
 namespace orograph::app {
 
 ExitCode run_train(const par::Communicator& world, const Config& config);
 ExitCode run_survey(const par::Communicator& world, const Config& config);  // surface and line
 
-// Validates configuration and inputs and prints what the job costs: points x multiply-adds, memory, and the time on this machine from a measured point.
+// Validates configuration and inputs and prints what the job costs: points x multiply-adds, memory, and the time on this machine from a
+// measured point.
 ExitCode run_check(const par::Communicator& world, const Config& config);
 
 ExitCode show_surface(const std::string& path);

@@ -124,7 +124,8 @@ const char* to_string(Job job);
 // The defaults of a job, which differ in output.file and output.folder.
 Config default_config(Job job);
 
-// Reads a configuration for `job`: YAML text, then the --set assignments. Error(config) for the file's faults, Error(usage) for those of --set; each names file, line and key.
+// Reads a configuration for `job`: YAML text, then the --set assignments. Error(config) for the file's faults, Error(usage) for those of
+// --set; each names file, line and key.
 Config read_config(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides);
 
 // As YAML that read_config() takes back: with comments for --dump-default, without for the provenance.

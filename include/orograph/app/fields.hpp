@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-// Each section of the configuration is a struct with a `visit(fields, section)` function that names its keys once, with default, limits and one line of
-// documentation. FieldReader fills the struct from YAML, FieldWriter prints it: one list serves both.
+// Each section of the configuration is a struct with a `visit(fields, section)` function that names its keys once, with default, limits and
+// one line of documentation. FieldReader fills the struct from YAML, FieldWriter prints it: one list serves both.
 namespace orograph::app {
 
 struct Limits {
@@ -44,7 +44,8 @@ public:
         const Value* value = take(key);
         if (!value) return;
         out.clear();
-        for (const Value& item : items_of(*value, key)) out.push_back(static_cast<Integer>(integer_of(item, key, narrowed<Integer>(limits))));
+        for (const Value& item : items_of(*value, key))
+            out.push_back(static_cast<Integer>(integer_of(item, key, narrowed<Integer>(limits))));
     }
     template <class Integer>
     void integer(const std::string& key, std::optional<Integer>& out, Limits limits, const char* doc) {
