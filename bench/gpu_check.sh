@@ -5,7 +5,7 @@
 #   bench/gpu_check.sh run DIR    there: tests and times (bench/gpu/check.py has the order); exit code 1 where something failed
 #   bench/gpu_check.sh dry        here: both, on the CPU at tiny sizes, with programs that are built, without torch.compile
 #
-# What must be carried: this source tree (bench/ and tests/model/ are enough) and DIR (14 MiB). DIR holds programs.tar.gz: the programs, with
+# What must be carried: this source tree (bench/ and tests/model/ are enough) and DIR (14 MiB). DIR holds programs.tar.gz: programs with
 # the kernels for sm_80 and sm_90, and what ldd finds for them in the system's folders (oneDNN, xxHash, zlib, OpenCL's loader).
 # What must be there: Linux on x86-64 with a C library of Debian 12 or newer, an NVIDIA driver for CUDA 13, and a Python with torch 2.11.0
 # for CUDA 13, numpy and safetensors. Neither nvcc nor CMake, MPI, HDF5 or a network is needed. LibTorch, CUDA's runtime and cuDNN are those
