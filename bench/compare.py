@@ -3,6 +3,7 @@
 Needs the targets bench_evaluator and bench_peak. Exit code 1 where the losses disagree. See README.md.
 """
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -109,6 +110,7 @@ def measure_network(network, options, has_bf16, peaks, series):
 def main():
     options = parse()
     check(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the measurement in hand ends too
     name, flags = cpu()
     peaks, series = {threads: {} for threads in options.threads}, {}
     start = time.time()

@@ -77,28 +77,27 @@ def table(header, rows):
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def number(value):
-    return "-" if value is None else f"{value:.0f}"
+def number(found):
+    """A series' rate, with a star where other programs disturbed it."""
+    return "-" if not found or found.rate is None else f"{found.rate:.0f}{'*' if found.others > ORDERLY else ''}"
 
 
 def ratio(over, under):
-    return "-" if not over or not under else f"{over / under:.2f}"
+    """Of the rates of two series, with a star where one was disturbed."""
+    if not over or not under or over.rate is None or under.rate is None:
+        return "-"
+    return f"{over.rate / under.rate:.2f}{'*' if max(over.others, under.others) > ORDERLY else ''}"
 
 
 def layout(case):
     return f"{case.processes} x {case.threads}"
 
 
-def rate(series, case):
-    found = series.get(case)
-    return found.rate if found else None
-
-
 def rates_table(series):
     rows = []
     for case in (case for case in series if case.variant == "compiled"):
-        of = {variant: rate(series, Case(case.network, variant, case.threads, case.processes)) for variant in COLUMNS}
-        rows.append([f"{case.network}, {layout(case)}", *(number(value) for value in of.values()),
+        of = {variant: series.get(Case(case.network, variant, case.threads, case.processes)) for variant in COLUMNS}
+        rows.append([f"{case.network}, {layout(case)}", *(number(found) for found in of.values()),
                      *(ratio(of["compiled"], of[name]) for name in ("loader", "tuned", "compile"))])
     return table(["images/s", *COLUMNS.values(), "d/a", "d/b", "d/b2"], rows)
 
@@ -110,7 +109,7 @@ def compiled_row(series, case, peak):
             f"{found.gflops():.0f}",
             f"{100 * found.gflops() / peak['gemm']:.0f}",
             f"{100 * found.gflops() / peak['convolution']:.0f}",
-            ratio(found.rate, rate(series, Case(case.network, "compiled", 1))),
+            ratio(found, series.get(Case(case.network, "compiled", 1))),
             f"{set_up_ms:.1f}",
             f"{100 * found.set_up_share(1000):.1f}",
             f"{100 * found.spread:.0f}",
@@ -130,10 +129,10 @@ def bf16_table(series):
         if case.variant != "bf16":
             continue
         exact = series[Case(case.network, "compiled", case.threads, case.processes)]
-        autocast = rate(series, Case(case.network, "autocast", case.threads, case.processes))
+        autocast = series[Case(case.network, "autocast", case.threads, case.processes)]
         error = max(abs(ours / theirs - 1) for ours, theirs in zip(found.losses, exact.losses, strict=True))
-        rows.append([f"{case.network}, {layout(case)}", number(autocast), number(found.rate), ratio(found.rate, autocast),
-                     ratio(found.rate, exact.rate), f"{error:.1e}"])
+        rows.append([f"{case.network}, {layout(case)}", number(autocast), number(found), ratio(found, autocast),
+                     ratio(found, exact), f"{error:.1e}"])
     return table(["bf16, images/s", "autocast", "Compiled", "ratio", "x fp32", "loss differs by"], rows) if rows else ""
 
 
@@ -158,7 +157,7 @@ def notes(series, peaks):
         if found.failure:
             lines.append(f"{case.network}, {layout(case)}: {case.variant} failed: {found.failure}")
     disturbed = sum(found.others > ORDERLY for found in series.values())
-    lines.append(f"{disturbed} of {len(series)} cases were disturbed: other programs took more than {ORDERLY} of a core.")
+    lines.append(f"{disturbed} of {len(series)} cases were disturbed (*): other programs took more than {ORDERLY} of a core.")
     return lines
 
 
