@@ -6,7 +6,7 @@ namespace orograph::evaluate {
 
 namespace {
 
-// The wider networks: every kind of layer shape that they add, and the deepest of each family that a test can afford.
+// One of each family of wide networks, at a size beyond those of accuracy_test.cpp.
 class WideArchitectures : public testing::TestWithParam<std::string> {};
 
 TEST_P(WideArchitectures, CompiledAgreesWithAFloat64Evaluation) {
@@ -27,8 +27,7 @@ TEST_P(WideArchitectures, CompiledAgreesWithAFloat64Evaluation) {
     EXPECT_EQ(compared, 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WideArchitectures,
-                         testing::Values("vgg16", "vgg16bn", "vgg19bn", "wrn56_2", "wrn56_4_noshort", "resnet18", "resnet34_noshort"),
+INSTANTIATE_TEST_SUITE_P(All, WideArchitectures, testing::Values("vgg19bn", "wrn56_4_noshort", "resnet18"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
