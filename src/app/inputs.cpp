@@ -74,6 +74,11 @@ survey::StoredDirection stored(const Inputs& inputs, const landscape::Direction&
     return out;
 }
 
+std::string instruction_set_of(const evaluate::Options& options) {
+    if (!options.device.is_cpu()) return "that of a GPU";
+    return options.instruction_set.empty() ? instruction_set() : options.instruction_set;
+}
+
 }  // namespace
 
 data::Source source_of(const DataSection& section) {
@@ -129,11 +134,10 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                            {"loss", config.evaluate.loss},
                            {"batch_norm", config.evaluate.batch_norm},
                            {"evaluate.evaluator", config.evaluate.evaluator},
+                           {"evaluate.instruction_set", instruction_set_of(options)},
                            {"evaluate.precision", config.evaluate.precision},
                            {"evaluator", evaluator},
                            {"numeric_version", std::to_string(numeric_version)}};
-    if (options.device.is_cpu())
-        schema.fingerprints["evaluate.instruction_set"] = options.instruction_set.empty() ? instruction_set() : options.instruction_set;
     const char* axes[] = {"x", "y"};
     for (std::size_t i = 0; i < inputs.directions.size(); ++i) {
         schema.directions.push_back(stored(inputs, inputs.directions[i], axes[i]));

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <filesystem>
 #include <iomanip>
+#include <system_error>
 
 namespace orograph::app {
 
@@ -66,7 +67,8 @@ bool equal_axes(const survey::Axis& a, const survey::Axis& b) {
 
 // Whether the job will make its file anew, not go on with one (or refuse it).
 bool makes_file(const Config& config, const survey::SurfaceSchema& schema) {
-    if (!std::filesystem::exists(config.output.file)) return true;
+    std::error_code unreadable;  // which opening the file reports
+    if (!std::filesystem::exists(config.output.file, unreadable)) return true;
     if (!config.output.overwrite) return false;
     try {
         const auto existing = survey::read_surface(config.output.file).schema;
