@@ -25,12 +25,15 @@ add_library(orograph_onednn INTERFACE)
 target_include_directories(orograph_onednn SYSTEM INTERFACE ${ONEDNN_INCLUDE_DIR})
 target_link_libraries(orograph_onednn INTERFACE ${ONEDNN_LIBRARY})
 
-if(OROGRAPH_CUDA)
-  set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no 20 here
-  set(TORCH_CUDA_ARCH_LIST "8.0;9.0")  # Torch's own detection runs a project that fails without a GPU
-  enable_language(CUDA)
+# A LibTorch with CUDA looks for the toolkit even where our own CUDA code is left out.
+set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no 20 here
+set(TORCH_CUDA_ARCH_LIST "8.0;9.0")  # Torch's own detection runs a project that fails without a GPU
+if(NOT TARGET CUDA::nvToolsExt)
   # CMake 3.25.1 marks this target as deprecated without asking whether CUDA 13 still has it.
   add_library(CUDA::nvToolsExt INTERFACE IMPORTED)
+endif()
+if(OROGRAPH_CUDA)
+  enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
 endif()
 find_package(Torch REQUIRED)
