@@ -65,11 +65,13 @@ const WinogradKernels* winograd_kernels(const CpuSetting& setting) {
     return setting.instruction_set == "avx2" ? &winograd_avx2 : nullptr;
 }
 
-// Holds the library to the instruction set. It can be told only before its first primitive; later it must be what was told.
+// Holds the library to the instruction set, so that a CPU with a wider one (AMX, say) gives the same digits. It can be told only before its
+// first primitive, and every network of a process is told the same.
 void limit_library(const std::string& instruction_set) {
-    const auto limit = instruction_set == "avx2"     ? dnnl::cpu_isa::avx2
-                       : instruction_set == "avx512" ? dnnl::cpu_isa::avx512_core_vnni
-                                                     : dnnl::cpu_isa::all;
+    const auto limit = instruction_set == "avx2"          ? dnnl::cpu_isa::avx2
+                       : instruction_set == "avx512"      ? dnnl::cpu_isa::avx512_core
+                       : instruction_set == "avx512_bf16" ? dnnl::cpu_isa::avx512_core_bf16
+                                                          : dnnl::cpu_isa::all;
     dnnl::set_max_cpu_isa(limit);
 }
 

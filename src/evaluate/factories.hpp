@@ -11,7 +11,7 @@ namespace orograph::evaluate {
 // The plain LibTorch forward, 128 images a batch. On the CPU each thread takes whole batches.
 std::unique_ptr<Evaluator> make_reference(const model::Network& network, const Options& options);
 
-// oneDNN, 8 images a batch: the activations of a micro-batch stay in a core's cache.
+// Winograd kernels and oneDNN, 64 images a batch.
 std::unique_ptr<Evaluator> make_compiled_cpu(const model::Network& network, const Options& options);
 
 // cuDNN's fused convolutions through LibTorch. On the CPU, where make_evaluator() never asks for it, the same code runs on plain operations:
