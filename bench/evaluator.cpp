@@ -1,9 +1,7 @@
 // One measurement for compare.py: an evaluator's time a point, on the inputs that inputs.py wrote. See README.md.
-#include "orograph/evaluate/evaluator.hpp"
+#include "inputs.hpp"
 
 #include "orograph/core/cores.hpp"
-#include "orograph/core/error.hpp"
-#include "orograph/model/safetensors.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -49,28 +47,12 @@ Request parse(int argc, char** argv) {
     return request;
 }
 
-at::Tensor find(const model::TensorFile& file, const std::string& name) {
-    for (const model::FileTensor& tensor : file.tensors) {
-        if (tensor.name != name) continue;
-        at::Tensor result = at::empty(tensor.shape, tensor.dtype == "I64" ? at::kLong : at::kFloat);
-        OROGRAPH_VALIDATE(result.nbytes() == tensor.data.size(), ExitCode::data, name, " is ", tensor.dtype, "; let inputs.py write it");
-        std::ranges::copy(tensor.data, static_cast<std::byte*>(result.data_ptr()));
-        return result;
-    }
-    throw Error(ExitCode::data, cat("the benchmark's data have no ", name, "; let inputs.py write them"));
-}
-
 Data read_data(const std::filesystem::path& path) {
     const model::TensorFile file = model::read_safetensors(path);
-    Data data{{"test", find(file, "images"), find(file, "labels")}, {}};
-    const at::Tensor points = find(file, "points").to(at::kDouble);
+    Data data{bench::read_split(file), {}};
+    const at::Tensor points = bench::find(file, "points").to(at::kDouble);
     for (std::int64_t i = 0; i < points.size(0); ++i) data.points.push_back({points[i][0].item<double>(), points[i][1].item<double>()});
     return data;
-}
-
-evaluate::AffineSpace read_plane(const Request& request, const model::Network& network) {
-    const auto read = [&](const char* name) { return model::load_weights(request.folder / name, network); };
-    return {read("centre.safetensors"), {{read("x.safetensors")}, {read("y.safetensors")}}};
 }
 
 double now_s() {
@@ -93,7 +75,7 @@ public:
           images_(split.size()),
           split_(evaluator_->add_split(split)),
           start_(evaluator_->add_split(data::slice(split, 0, std::min(images_, evaluator_->batch() * request.threads)))) {
-        evaluator_->set_space(read_plane(request, network_));
+        evaluator_->set_space(bench::read_plane(request.folder, network_, at::kCPU));
     }
 
     // A batch a thread, untimed.

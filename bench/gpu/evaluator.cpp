@@ -1,10 +1,9 @@
 // One measurement for check.py: an evaluator's time a point on one device, on the inputs that bench/inputs.py wrote; or a whole surface.
 #include "factories.hpp"
+#include "inputs.hpp"
 #include "plan.hpp"
 
 #include "orograph/core/cores.hpp"
-#include "orograph/core/error.hpp"
-#include "orograph/model/safetensors.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -46,24 +45,6 @@ Request parse(int argc, char** argv) {
     return request;
 }
 
-data::Split read_split(const std::filesystem::path& path) {
-    const model::TensorFile file = model::read_safetensors(path);
-    const auto find = [&](const std::string& name, at::ScalarType type) {
-        const auto tensor = std::ranges::find(file.tensors, name, &model::FileTensor::name);
-        OROGRAPH_VALIDATE(tensor != file.tensors.end(), ExitCode::data, path.string(), " has no ", name, "; let inputs.py write it");
-        at::Tensor result = at::empty(tensor->shape, type);
-        OROGRAPH_VALIDATE(result.nbytes() == tensor->data.size(), ExitCode::data, name, " is ", tensor->dtype, "; let inputs.py write it");
-        std::ranges::copy(tensor->data, static_cast<std::byte*>(result.data_ptr()));
-        return result;
-    };
-    return {"train", find("images", at::kFloat), find("labels", at::kLong)};
-}
-
-evaluate::AffineSpace read_plane(const Request& request, const model::Network& network) {
-    const auto read = [&](const char* name) { return model::load_weights(request.folder / name, network).to(at::Device(request.device)); };
-    return {read("centre.safetensors"), {{read("x.safetensors")}, {read("y.safetensors")}}};
-}
-
 // On the CPU the GPU's evaluator too, so that a dry run takes its paths.
 std::unique_ptr<evaluate::Evaluator> make(const Request& request, const model::Network& network) {
     const std::map<std::string, evaluate::Precision> precisions{
@@ -91,10 +72,10 @@ class Measurement {
 public:
     explicit Measurement(const Request& request)
         : network_(model::build_network(request.network, request.channels, 10)), evaluator_(make(request, network_)) {
-        const data::Split split = read_split(request.folder / "data.safetensors");
+        const data::Split split = bench::read_split(model::read_safetensors(request.folder / "data.safetensors"));
         images_ = split.size();
         split_ = evaluator_->add_split(split);
-        evaluator_->set_space(read_plane(request, network_));
+        evaluator_->set_space(bench::read_plane(request.folder, network_, at::Device(request.device)));
     }
 
     // The mean loss at a point; the next one is prepared meanwhile.
