@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent))
 from plain_pytorch import load_split, moved, random_model  # noqa: E402
-from program import ENVIRONMENT, command, mlp_weights, run, surface_config, write_config  # noqa: E402
+from program import ENVIRONMENT, command, datasets, mlp_weights, points_done, run, surface_config, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
 BF16 = {"precision": "bf16", "evaluator": "reference"}
@@ -34,11 +34,6 @@ def expect(condition, what) -> None:
     checks += 1
     if not condition:
         sys.exit(f"FAIL: {what}")
-
-
-def datasets(path: Path) -> dict:
-    with h5py.File(path) as file:
-        return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
 
 
 def provenance(path: Path) -> dict:
@@ -127,10 +122,6 @@ def check_ranks(folder: Path) -> Path:
     expect(1e-5 < difference < 3e-2, f"bf16 is {difference} from fp32")
     expect("precision_error_points" not in provenance(exact) and "against fp32" not in log, "fp32 has no error to store")
     return one
-
-
-def points_done(path: Path) -> int:
-    return int((datasets(path)["status"] != 0).sum()) if path.exists() else 0
 
 
 def kill_session(leader: int) -> None:

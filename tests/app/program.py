@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import h5py
 import numpy as np
 from safetensors.numpy import save_file
 
@@ -63,3 +64,14 @@ def run(program: str, arguments: list, ranks: int = 1, prefix: str = "", timeout
     if prefix:
         line = ["unshare", "--mount", "sh", "-c", f"{prefix} && exec {shlex.join(line)}"]
     return subprocess.run(line, capture_output=True, text=True, timeout=timeout, env=dict(ENVIRONMENT, **environment))
+
+
+def datasets(path: Path) -> dict:
+    """The root datasets of a surface file by name."""
+    with h5py.File(path, "r") as file:
+        return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+
+
+def points_done(path: Path) -> int:
+    """Points that have a status; 0 where the file is not there yet."""
+    return int((datasets(path)["status"] != 0).sum()) if path.exists() else 0

@@ -9,11 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from program import ENVIRONMENT, command, mlp_weights, run, surface_config, write_config  # noqa: E402
+from program import ENVIRONMENT, command, datasets, mlp_weights, points_done, run, surface_config, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
 SETTINGS = [  # ranks, keys of run
@@ -29,20 +28,11 @@ SETTINGS = [  # ranks, keys of run
 ]
 
 
-def datasets(path: Path) -> dict:
-    with h5py.File(path, "r") as file:
-        return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
-
-
 def differences(reference: dict, path: Path) -> list:
     other = datasets(path)
     if reference.keys() != other.keys():
         return [f"datasets {sorted(other)} instead of {sorted(reference)}"]
     return [name for name in reference if reference[name].tobytes() != other[name].tobytes()]
-
-
-def points_done(path: Path) -> int:
-    return int((datasets(path)["status"] != 0).sum()) if path.exists() else 0
 
 
 def stopped_and_resumed(config: Path, path: Path) -> str:
