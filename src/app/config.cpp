@@ -21,6 +21,7 @@ const std::vector<std::string> evaluators{"compiled", "reference"};
 const std::vector<std::string> instruction_sets{"auto", "avx2", "avx512"};
 const std::vector<std::string> convolutions{"auto", "direct"};
 const std::vector<std::string> optimizers{"sgd", "adam"};
+const std::vector<std::string> schedules{"steps", "garipov"};
 const std::vector<std::string> devices{"auto", "cpu", "cuda"};
 const std::vector<std::string> styles{"auto", "bar", "lines", "none"};
 const std::vector<std::string> levels{"debug", "info", "warn", "error"};
@@ -119,8 +120,9 @@ void visit(Fields& fields, TrainSection& s) {
     fields.number("weight_decay", s.weight_decay, at_least_0, "");
     fields.integer("batch", s.batch, at_least_1, "");
     fields.integer("epochs", s.epochs, at_least_1, "");
-    fields.integers("milestones", s.milestones, at_least_0, "after so many epochs the rate is multiplied by factor");
-    fields.number("factor", s.factor, at_least_0, "");
+    fields.choice("schedule", s.schedule, schedules, "garipov: lr for half of the epochs, then linearly to a hundredth");
+    fields.integers("milestones", s.milestones, at_least_0, "steps: after so many epochs the rate is multiplied by factor");
+    fields.number("factor", s.factor, at_least_0, "steps");
     fields.section("augment", s.augment, "");
     fields.integer("seed", s.seed, at_least_0, "of order and augmentation");
 }

@@ -23,6 +23,7 @@ train::Recipe recipe_of(const TrainSection& section) {
     recipe.weight_decay = section.weight_decay;
     recipe.batch = section.batch;
     recipe.epochs = section.epochs;
+    recipe.schedule = section.schedule == "garipov" ? train::Schedule::garipov : train::Schedule::steps;
     recipe.milestones = section.milestones;
     recipe.factor = section.factor;
     recipe.augmentation = {section.augment.crop, section.augment.flip};

@@ -12,8 +12,8 @@ using model::Op;
 using model::OpKind;
 
 const char* to_string(OpKind kind) {
-    constexpr const char* names[] = {"input",    "convolution", "linear layer", "batch norm", "ReLU",
-                                     "addition", "max pool",    "average pool", "flatten"};
+    constexpr const char* names[] = {"input",    "convolution",  "linear layer", "batch norm",    "ReLU",   "addition",
+                                     "max pool", "average pool", "flatten",      "concatenation", "dropout"};
     return names[static_cast<int>(kind)];
 }
 
@@ -62,6 +62,9 @@ private:
                 return {.chain = append_addition(op)};
             case OpKind::relu:
                 return {.chain = append_relu(op)};
+            case OpKind::concat:
+            case OpKind::dropout:
+                break;
         }
         refuse(op, "it is of an unknown kind");
     }

@@ -38,7 +38,7 @@ private:
         const at::Tensor& x = input(op, 0);
         switch (op.kind) {
             case OpKind::conv2d:
-                return at::conv2d(x, parameter(op.weight), parameter(op.bias), op.stride, op.padding);
+                return at::conv2d(x, parameter(op.weight), parameter(op.bias), op.stride, op.padding, 1, op.groups);
             case OpKind::linear:
                 return at::linear(x, parameter(op.weight), parameter(op.bias));
             case OpKind::batch_norm:
@@ -53,10 +53,25 @@ private:
                 return at::avg_pool2d(x, op.kernel, op.stride, op.padding);
             case OpKind::flatten:
                 return at::flatten(x, 1);
+            case OpKind::concat:
+                return concat(op);
+            case OpKind::dropout:
+                return dropout(op, x);
             case OpKind::input:
                 break;
         }
         throw Error(ExitCode::internal, cat("network ", network_.architecture, " holds an operation that forward() cannot run"));
+    }
+
+    // Along the channels.
+    at::Tensor concat(const Op& op) const {
+        std::vector<at::Tensor> parts;
+        for (std::size_t i = 0; i < op.inputs.size(); ++i) parts.push_back(input(op, i));
+        return at::cat(parts, 1);
+    }
+
+    at::Tensor dropout(const Op& op, const at::Tensor& x) const {
+        return at::dropout(x, op.probability, mode_ == BatchNormMode::update_states);
     }
 
     at::Tensor batch_norm(const Op& op, const at::Tensor& x) const {

@@ -6,7 +6,19 @@
 
 namespace orograph::train {
 
+namespace {
+
+double garipov_factor(double done) {
+    constexpr double last = 0.01;
+    if (done <= 0.5) return 1;
+    if (done > 0.9) return last;
+    return 1 - (1 - last) * (done - 0.5) / 0.4;
+}
+
+}  // namespace
+
 double learning_rate(const Recipe& recipe, int epoch) {
+    if (recipe.schedule == Schedule::garipov) return recipe.lr * garipov_factor(static_cast<double>(epoch) / recipe.epochs);
     double rate = recipe.lr;
     for (const int milestone : recipe.milestones) {
         if (epoch >= milestone) rate *= recipe.factor;

@@ -97,5 +97,17 @@ TEST(LearningRate, FallsAtTheMilestones) {
     for (int epoch = 0; epoch < 6; ++epoch) EXPECT_EQ(learning_rate(recipe, epoch), expected.at(static_cast<std::size_t>(epoch)));
 }
 
+TEST(LearningRate, FollowsTheScheduleOfGaripov) {
+    Recipe recipe;
+    recipe.schedule = Schedule::garipov;
+    recipe.lr = 0.05;
+    recipe.epochs = 200;
+    EXPECT_DOUBLE_EQ(learning_rate(recipe, 0), 0.05);
+    EXPECT_DOUBLE_EQ(learning_rate(recipe, 100), 0.05);
+    EXPECT_DOUBLE_EQ(learning_rate(recipe, 140), 0.05 * 0.505);
+    EXPECT_DOUBLE_EQ(learning_rate(recipe, 180), 0.05 * 0.01);
+    EXPECT_DOUBLE_EQ(learning_rate(recipe, 199), 0.05 * 0.01);
+}
+
 }  // namespace
 }  // namespace orograph::train

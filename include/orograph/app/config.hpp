@@ -84,6 +84,7 @@ struct TrainSection {
     double weight_decay = 5e-4;
     std::int64_t batch = 128;
     int epochs = 300;
+    std::string schedule = "steps";
     std::vector<int> milestones{150, 225, 275};
     double factor = 0.1;
     AugmentSection augment;

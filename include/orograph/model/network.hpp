@@ -30,7 +30,7 @@ struct ParameterSpace {
     std::vector<std::string> state_dict_order;
 };
 
-enum class OpKind { input, conv2d, linear, batch_norm, relu, add, max_pool, avg_pool, flatten };
+enum class OpKind { input, conv2d, linear, batch_norm, relu, add, max_pool, avg_pool, flatten, concat, dropout };
 
 // One operation; its result is a tensor [B, C, H, W] (after flatten and linear [B, C], given here as {C, 1, 1}).
 struct Op {
@@ -39,6 +39,8 @@ struct Op {
     std::vector<int> inputs;                  // earlier operations
     std::array<std::int64_t, 3> shape{};      // C, H, W of the result
     int kernel = 1, stride = 1, padding = 0;  // conv2d and pools
+    int groups = 1;                           // conv2d
+    double probability = 0;                   // dropout, training; the identity in evaluation
     bool ceil_mode = false;                   // max_pool
     double epsilon = 1e-5;                    // batch_norm
     double momentum = 0.1;                    // batch_norm, training

@@ -15,6 +15,10 @@ namespace orograph::train {
 
 enum class OptimizerKind { sgd, adam };
 
+// How the learning rate falls. steps: by `factor` at each milestone (Li et al. 2018 sec. 3). garipov: constant for half of the epochs, then
+// linearly to a hundredth at 90 % of them, then constant (Garipov et al. 2018 sec. A.2).
+enum class Schedule { steps, garipov };
+
 struct Recipe {
     OptimizerKind optimizer = OptimizerKind::sgd;
     double lr = 0.1;
@@ -24,8 +28,9 @@ struct Recipe {
     double weight_decay = 5e-4;                         // added to the gradient, as torch.optim does
     std::int64_t batch = 128;
     int epochs = 300;
-    std::vector<int> milestones{150, 225, 275};  // before these epochs (counted from 0) the rate is multiplied by factor
-    double factor = 0.1;
+    Schedule schedule = Schedule::steps;
+    std::vector<int> milestones{150, 225, 275};  // steps: before these epochs (counted from 0) the rate is multiplied by factor
+    double factor = 0.1;                         // steps
     data::Augmentation augmentation;
     std::uint64_t seed = 1;
 };
