@@ -73,6 +73,14 @@ public:
         });
     }
 
+    void set_space(AffineSpace space) override { space_.emplace(std::move(space)); }
+
+    void move_to(std::span<const double> coefficients) override {
+        set_weights(space_.value().at(coefficients, [&](std::int64_t count, const std::function<void(std::int64_t)>& task) {
+            loop_.for_each(count, [&](int, std::int64_t i) { task(i); });
+        }));
+    }
+
     std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
         const ResidentSplit& data = splits_.at(static_cast<std::size_t>(split));
         return loop_.run(data.batches(), cancel, [&](int worker, std::int64_t batch) {
@@ -105,6 +113,7 @@ private:
     std::vector<CpuNetwork::Stream> streams_;  // one a worker
     std::vector<FoldedLayer> folded_;          // one a worker
     std::vector<ResidentSplit> splits_;
+    std::optional<MovingWeights> space_;
     model::Weights weights_;  // of the point in hand
     BatchLoop loop_;
 };

@@ -2,6 +2,7 @@
 
 #include "orograph/model/weights.hpp"
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -24,8 +25,14 @@ public:
     explicit MovingWeights(AffineSpace space);
     const AffineSpace& space() const { return space_; }
 
-    // The weights at `coefficients`, one a direction. On a GPU queued on the current stream. Valid until the next call.
-    const model::Weights& at(std::span<const double> coefficients);
+    // Calls task(0) ... task(count-1), in any order and by any threads.
+    using Run = std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& task)>;
+
+    // The weights at `coefficients`, one a direction. Valid until the next call. On the CPU `run` shares out the elements, which are
+    // independent of each other; on a GPU the work is queued on the current stream.
+    const model::Weights& at(std::span<const double> coefficients, const Run& run = in_order);
+
+    static void in_order(std::int64_t count, const std::function<void(std::int64_t)>& task);
 
 private:
     AffineSpace space_;
