@@ -35,17 +35,20 @@ NetworkBuilder::NetworkBuilder(const std::string& architecture, int channels, in
 
 int NetworkBuilder::conv(int from, const std::string& name, const ConvOptions& options) {
     Op op = make_op(OpKind::conv2d, name, {from});
+    OROGRAPH_EXPECT(op.shape[0] % options.groups == 0 && options.channels % options.groups == 0);
+    op.groups = options.groups;
     op.kernel = options.kernel;
     op.stride = options.stride;
     op.padding = options.padding;
-    op.weight = add_parameter(name + ".weight", {options.channels, op.shape[0], options.kernel, options.kernel});
+    op.weight = add_parameter(name + ".weight", {options.channels, op.shape[0] / op.groups, op.kernel, op.kernel});
     if (options.bias) op.bias = add_parameter(name + ".bias", {options.channels});
     set_windowed_shape(op, options.channels);
     return append(std::move(op));
 }
 
-int NetworkBuilder::batch_norm(int from, const std::string& name) {
+int NetworkBuilder::batch_norm(int from, const std::string& name, double momentum) {
     Op op = make_op(OpKind::batch_norm, name, {from});
+    op.momentum = momentum;
     const std::vector<std::int64_t> shape{op.shape[0]};
     op.weight = add_parameter(name + ".weight", shape);
     op.bias = add_parameter(name + ".bias", shape);
@@ -75,10 +78,11 @@ int NetworkBuilder::add(int first, int second) {
     return append(std::move(op));
 }
 
-int NetworkBuilder::max_pool(int from, int kernel) {
+int NetworkBuilder::max_pool(int from, const PoolOptions& options) {
     Op op = make_op(OpKind::max_pool, "", {from});
-    op.kernel = op.stride = kernel;
-    op.ceil_mode = true;
+    op.kernel = options.kernel;
+    op.stride = options.stride;
+    op.ceil_mode = options.ceil_mode;
     set_windowed_shape(op, op.shape[0]);
     return append(std::move(op));
 }
@@ -93,6 +97,24 @@ int NetworkBuilder::avg_pool(int from, int kernel) {
 int NetworkBuilder::flatten(int from) {
     Op op = make_op(OpKind::flatten, "", {from});
     op.shape = {op.shape[0] * op.shape[1] * op.shape[2], 1, 1};
+    return append(std::move(op));
+}
+
+int NetworkBuilder::concat(const std::vector<int>& parts) {
+    Op op = make_op(OpKind::concat, "", parts);
+    op.shape[0] = 0;
+    for (const int part : parts) {
+        const auto& shape = network_.ops[static_cast<std::size_t>(part)].shape;
+        OROGRAPH_EXPECT(shape[1] == op.shape[1] && shape[2] == op.shape[2]);
+        op.shape[0] += shape[0];
+    }
+    return append(std::move(op));
+}
+
+int NetworkBuilder::dropout(int from, double probability) {
+    OROGRAPH_EXPECT(probability >= 0 && probability < 1);
+    Op op = make_op(OpKind::dropout, "", {from});
+    op.probability = probability;
     return append(std::move(op));
 }
 

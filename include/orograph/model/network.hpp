@@ -62,14 +62,18 @@ struct Network {
 // Every architecture's name.
 const std::vector<std::string>& known_architectures();
 
+// Where an architecture is described, "He et al. 2016; Li et al. 2018". Error(config) for another name.
+const std::string& paper_of(const std::string& architecture);
+
 // Builds, for 32x32 images,
 //   resnet{20,32,44,56,110}  He et al. 2016 sec. 4.2 with 1x1 projections, as Li et al. 2018
 //   wrn56_{2,4,8}, wrn110_{2,4}  the same, 2, 4 or 8 times as wide, the first convolution too
-//   resnet{18,34}  basic blocks of 64 to 512 channels, first convolution 3x3
-//   each of these with _noshort  without shortcuts
-//   vgg9  Li et al. 2018
-//   vgg{16,19}, vgg{16,19}bn  Garipov et al. 2018, with all 13 or 16 convolutions. Their dropout before classifier.1 and classifier.4
-//       is the identity in evaluation and is left out here: training does without it.
+//   resnet{18,34}, resnet{50,101,152}  64 to 512 planes of basic or bottleneck blocks, first convolution 3x3
+//   each of these with _noshort  without shortcuts; resnet50_16_noshort  the 50 layers of the first kind, only without
+//   vgg9, densenet121  Li et al. 2018
+//   vgg{16,19}, vgg{16,19}bn  Garipov et al. 2018, with all 13 or 16 convolutions
+//   preresnet{110,164}, wrn28_10 (their WideResNet28x10), convfc  Garipov et al. 2018
+//   lenet5  LeCun et al. 1998 with ReLU and max pooling, as conv1, conv2, fc1, fc2, fc3
 //   mlp  hidden 256, 128, as fc1, fc2, fc3
 // Error(config) for another name, with the nearest one.
 Network build_network(const std::string& architecture, int channels, int classes);
