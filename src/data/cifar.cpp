@@ -1,4 +1,4 @@
-#include "raw_split.hpp"
+#include "known_files.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
@@ -34,29 +34,31 @@ std::vector<std::byte> read_records(const fs::path& path, const RecordFormat& fo
     return read_file(path, expected, "data");
 }
 
-std::uint8_t checked_label(std::byte label, int classes, const fs::path& path, std::size_t record) {
+std::int64_t checked_label(std::byte label, int classes, const fs::path& path, std::size_t record) {
     const int value = std::to_integer<int>(label);
     OROGRAPH_VALIDATE(value < classes, ExitCode::data, path, " is damaged: the label of image ", record, " is ", value,
                       ", and there are only ", classes, " classes");
-    return static_cast<std::uint8_t>(value);
+    return value;
 }
 
-void append_file(const fs::path& path, const RecordFormat& format, const SetFiles& files, RawSplit& raw) {
+void append_file(const fs::path& path, const RecordFormat& format, const SetFiles& files, std::vector<std::byte>& pixels,
+                 std::vector<std::int64_t>& labels) {
     const std::vector<std::byte> content = read_records(path, format, files);
     for (std::size_t record = 0; record < format.records; ++record) {
-        const std::byte* labels = content.data() + record * format.record_bytes();
-        const std::byte* image = labels + format.label_bytes;
-        if (format.label_bytes > 1) checked_label(labels[0], format.coarse_classes, path, record);
-        raw.labels.push_back(checked_label(image[-1], files.classes, path, record));
-        raw.pixels.insert(raw.pixels.end(), image, image + image_bytes);
+        const std::byte* start = content.data() + record * format.record_bytes();
+        const std::byte* image = start + format.label_bytes;
+        if (format.label_bytes > 1) checked_label(start[0], format.coarse_classes, path, record);
+        labels.push_back(checked_label(image[-1], files.classes, path, record));
+        pixels.insert(pixels.end(), image, image + image_bytes);
     }
 }
 
 RawSplit read_split(const SetFiles& files, const RecordFormat& format) {
-    RawSplit raw{.channels = channels, .side = side, .pixels = {}, .labels = {}};
-    raw.pixels.reserve(format.file_names.size() * format.records * image_bytes);
-    for (const std::string& name : format.file_names) append_file(files.folder / name, format, files, raw);
-    return raw;
+    std::vector<std::byte> pixels;
+    std::vector<std::int64_t> labels;
+    pixels.reserve(format.file_names.size() * format.records * image_bytes);
+    for (const std::string& name : format.file_names) append_file(files.folder / name, format, files, pixels, labels);
+    return in_memory(channels, side, std::move(pixels), std::move(labels));
 }
 
 }  // namespace

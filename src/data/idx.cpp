@@ -1,4 +1,4 @@
-#include "raw_split.hpp"
+#include "known_files.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
@@ -95,14 +95,13 @@ RawSplit read_idx_split(const SetFiles& files, const std::string& split) {
     const fs::path labels_path = find_file(files, prefix + "-labels-idx1-ubyte");
     const std::vector<std::byte> labels = read_labels(labels_path);
     check_labels(labels_path, labels, files.classes);
-
-    RawSplit raw{.channels = 1, .side = side, .pixels = read_images(images_path), .labels = {}};
-    OROGRAPH_VALIDATE(raw.pixels.size() == labels.size() * raw.image_bytes(), ExitCode::data, images_path, " holds ",
-                      raw.pixels.size() / raw.image_bytes(), " images and ", labels_path, " ", labels.size(),
-                      " labels; take both from one source");
-    std::transform(labels.begin(), labels.end(), std::back_inserter(raw.labels),
-                   [](std::byte label) { return std::to_integer<std::uint8_t>(label); });
-    return raw;
+    std::vector<std::byte> pixels = read_images(images_path);
+    constexpr std::size_t image_bytes = std::size_t{side} * side;
+    OROGRAPH_VALIDATE(pixels.size() == labels.size() * image_bytes, ExitCode::data, images_path, " holds ", pixels.size() / image_bytes,
+                      " images and ", labels_path, " ", labels.size(), " labels; take both from one source");
+    std::vector<std::int64_t> numbers;
+    for (const std::byte label : labels) numbers.push_back(std::to_integer<std::int64_t>(label));
+    return in_memory(1, side, std::move(pixels), std::move(numbers));
 }
 
 }  // namespace orograph::data

@@ -1,41 +1,48 @@
 #pragma once
 
+#include "orograph/data/dataset.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace orograph::data {
 
-// One split as its files hold it: images [N, channels, side, side], one byte a value, C order; labels [N], each below the set's number of
-// classes.
+enum class Pixel { uint8, float32 };
+
+// One split as its file holds it: the labels of all images, and the images to be read in parts.
 struct RawSplit {
-    std::int64_t channels = 0;
-    std::int64_t side = 0;
-    std::vector<std::byte> pixels;
-    std::vector<std::uint8_t> labels;
+    std::string name;   // "train", "test"
+    std::string where;  // the file's name, for messages
+    Pixel pixel = Pixel::uint8;
+    std::int64_t channels = 0, height = 0, width = 0;
+    std::vector<std::int64_t> labels;  // [N]
+    std::int64_t step = 1024;          // images that are best read together, at multiples of this number
+    // Fills `out` with images [first, first + count), C order.
+    std::function<void(std::int64_t first, std::int64_t count, std::span<std::byte> out)> read;
 
     std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
-    std::size_t image_bytes() const { return static_cast<std::size_t>(channels * side * side); }
+    std::size_t image_bytes() const { return static_cast<std::size_t>(channels * height * width) * (pixel == Pixel::uint8 ? 1 : 4); }
 };
 
-// What a reader needs to know about a set.
-struct SetFiles {
-    std::string set;
-    std::filesystem::path folder;
+// A set as its files hold it.
+struct RawSet {
+    int channels = 0;
     int classes = 0;
-    std::string remedy;  // how to get the files, for messages
+    Normalization usual;  // unless the user gives one
+    std::vector<RawSplit> splits;
 };
 
-// Both read one split, "train" or "test". Error(no_input): a file is missing; Error(data): it is not what it should be.
+// The known sets, Error as load().
+RawSet open_known_set(const Source& source);
 
-// MNIST's and Fashion-MNIST's four files, plain or gzip (https://yann.lecun.com/exdb/mnist).
-RawSplit read_idx_split(const SetFiles& files, const std::string& split);
+// Sets of the user's own: source.files. Formats and what is checked: docs/design/data.md. Error as load().
+RawSet open_arrays(const Source& source);
 
-// CIFAR's binary version (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): the six files of CIFAR-10, or the two of CIFAR-100
-// with its fine labels.
-RawSplit read_cifar10_split(const SetFiles& files, const std::string& split);
-RawSplit read_cifar100_split(const SetFiles& files, const std::string& split);
+// A split whose images are in memory already: square, one byte a value.
+RawSplit in_memory(std::int64_t channels, std::int64_t side, std::vector<std::byte> pixels, std::vector<std::int64_t> labels);
 
 }  // namespace orograph::data

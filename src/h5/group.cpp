@@ -158,6 +158,12 @@ Dataset Group::open_dataset(const std::string& name, Type type) const {
     return dataset;
 }
 
+Array Group::open_array(const std::string& name) const {
+    require_hard_link(name);
+    DatasetHandle dataset(check(H5Dopen2(get(), name.c_str(), H5P_DEFAULT), ExitCode::data, place(name), " is not a dataset, or damaged"));
+    return {std::move(dataset), place(name), file_bytes_};
+}
+
 void Group::create_text(const std::string& name, const std::string& value) {
     const auto type = text_type(value.size());
     const std::string bytes = value.empty() ? std::string(1, '\0') : value;

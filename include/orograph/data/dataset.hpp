@@ -2,16 +2,16 @@
 
 #include <torch/types.h>
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace orograph::data {
 
-// Per-channel constants: x -> (x/255 - mean) / std.
+// Per-channel constants. x -> (x/255 - mean) / std for pixels stored as bytes, (x - mean) / std for those stored as float32.
 struct Normalization {
     std::vector<double> mean;
     std::vector<double> std;
@@ -23,14 +23,28 @@ struct Sample {
     std::uint64_t seed = 0;
 };
 
+// round(fraction * N) of the N train images get a label drawn uniformly from all classes, their own included, as in Zhang et al. 2017. It
+// is done to the whole split before `limit` and `sample`: an image's label does not depend on which others are loaded. The images of a
+// smaller fraction are among those of a larger one with the same seed, and get the same labels. Other splits keep theirs.
+struct Corruption {
+    double fraction = 0;
+    std::uint64_t seed = 0;
+};
+
+// The value of Source::set for arrays in the user's own files.
+inline constexpr const char* own_set = "arrays";
+
 // Which images to load. `limit` and `sample` exclude each other and act on each split.
 struct Source {
-    std::string set = "fashion-mnist";                 // fashion-mnist | mnist | cifar10 | cifar100
-    std::filesystem::path folder;                      // empty: the set's usual place (Debian's package, for fashion-mnist)
-    std::vector<std::string> splits{"train", "test"};  // in this order
-    std::optional<std::int64_t> limit;                 // the first n images, or all where there are fewer
+    std::string set = "fashion-mnist";                   // fashion-mnist | mnist | cifar10 | cifar100 | arrays
+    std::filesystem::path folder;                        // known sets; empty: the set's usual place (Debian's package, for fashion-mnist)
+    std::map<std::string, std::filesystem::path> files;  // arrays: where each split is
+    std::optional<int> classes;                          // arrays; absent: the largest label of the splits, plus 1
+    std::vector<std::string> splits{"train", "test"};    // in this order
+    std::optional<std::int64_t> limit;                   // the first n images, or all where there are fewer
     std::optional<Sample> sample;
-    std::optional<Normalization> normalize;  // absent: the set's constants of default_normalization()
+    std::optional<Corruption> corrupt;
+    std::optional<Normalization> normalize;  // absent: the known set's usual constants, mean 0 and std 1 for arrays
 };
 
 // One split, resident: images [N, C, 32, 32] float32 normalised, contiguous in NCHW; labels [N] int64. CPU.
@@ -56,13 +70,11 @@ struct Dataset {
 // Names of the sets, for messages.
 const std::vector<std::string>& known_sets();
 
-// The constants of numerics.md: Fashion-MNIST .2860/.3530, MNIST .1307/.3081, CIFAR Li et al.'s. Throws Error(config) for an unknown set.
-Normalization default_normalization(const std::string& set);
-
-// Reads and normalises. 28x28 images are padded with two zero pixels on each side first. File sizes, magic numbers, counts and label ranges
-// are checked exactly. Error(config): unknown set, split, or impossible limit; Error(no_input): a file is missing; Error(data): it is not
-// what it should be. Formats: IDX, plain or .gz (https://yann.lecun.com/exdb/mnist, Xiao et al. 2017); CIFAR binary version (Krizhevsky
-// 2009).
+// Reads and normalises. Known sets: IDX, plain or .gz (https://yann.lecun.com/exdb/mnist, Xiao et al. 2017), CIFAR binary version
+// (Krizhevsky 2009); their usual constants: Fashion-MNIST .2860/.3530, MNIST .1307/.3081, CIFAR Li et al.'s. Arrays: docs/design/data.md.
+// Byte images of 28x28 pixels are padded with two zero pixels on each side first. Sizes, types, counts and label ranges are checked before
+// anything is allocated for them. Error(config): unknown set, split, or impossible request; Error(no_input): a file is missing;
+// Error(data): it is not what it should be, or holds pixels that are not finite.
 Dataset load(const Source& source);
 
 // Rows [first, first+count) of a split as its own, compact tensors.

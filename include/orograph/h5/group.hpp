@@ -1,5 +1,6 @@
 #pragma once
 
+#include "orograph/h5/array.hpp"
 #include "orograph/h5/dataset.hpp"
 
 #include <map>
@@ -29,6 +30,8 @@ public:
     // Error(data): missing, reached by a link that is not hard, of another type, not contiguous, in external storage, or claiming more
     // bytes than the file has.
     Dataset open_dataset(const std::string& name, Type type) const;
+    // The same of any layout and numeric type; throws as Array does.
+    Array open_array(const std::string& name) const;
 
     // Scalar strings as datasets, for what is too long for an attribute.
     void create_text(const std::string& name, const std::string& value);
