@@ -43,7 +43,7 @@ void visit(Fields& fields, ModelSection& s) {
 
 template <class Fields>
 void visit(Fields& fields, NormalizeSection& s) {
-    fields.numbers("mean", s.mean, "one a channel, of pixels in [0, 1]");
+    fields.numbers("mean", s.mean, "one a channel, of pixels in [0, 1]; of float32 arrays in their own scale");
     fields.numbers("std", s.std, "one a channel");
 }
 
@@ -54,13 +54,28 @@ void visit(Fields& fields, SampleSection& s) {
 }
 
 template <class Fields>
+void visit(Fields& fields, FilesSection& s) {
+    fields.text("train", s.train, "");
+    fields.text("test", s.test, "");
+}
+
+template <class Fields>
+void visit(Fields& fields, CorruptSection& s) {
+    fields.number("fraction", s.fraction, Limits{0, 1}, "of the train images");
+    fields.integer("seed", s.seed, at_least_0, "");
+}
+
+template <class Fields>
 void visit(Fields& fields, DataSection& s) {
     fields.choice("set", s.set, data::known_sets(), "");
-    fields.text("folder", s.folder, "where the set's files are; empty: Debian's place for fashion-mnist");
+    fields.text("folder", s.folder, "where a known set's files are; empty: Debian's place for fashion-mnist");
+    fields.section("files", s.files, "{train: FILE, test: FILE}, arrays: HDF5 with images [N, C, 32, 32] and labels [N]");
+    fields.integer("classes", s.classes, at_least_1, "arrays (absent: the largest label plus 1)");
     fields.texts("splits", s.splits, "train, test, or both");
     fields.integer("limit", s.limit, at_least_1, "the first n images of each split, or all that it has (absent: all)");
     fields.section("sample", s.sample, "{count: n, seed: s} draws n images of each split instead");
-    fields.section("normalize", s.normalize, "{mean: [...], std: [...]} (absent: the set's usual constants)");
+    fields.section("corrupt", s.corrupt, "{fraction: f, seed: s} gives that part of the train images random labels");
+    fields.section("normalize", s.normalize, "{mean: [...], std: [...]} (absent: the set's usual constants; arrays: 0 and 1)");
 }
 
 template <class Fields>

@@ -42,11 +42,6 @@ landscape::Direction load_direction(const Inputs& inputs, const landscape::Direc
     return landscape::direction_from_tensors(inputs.network, tensors, spec);
 }
 
-void check_data(const DataSection& section) {
-    OROGRAPH_VALIDATE(!section.splits.empty(), ExitCode::config, "data.splits is empty; name train, test, or both");
-    OROGRAPH_VALIDATE(!(section.limit && section.sample), ExitCode::config, "data.limit and data.sample exclude each other; keep one");
-}
-
 std::vector<survey::StoredTensor> stored(const at::Tensor& flat, const std::vector<model::TensorSpec>& specs) {
     std::vector<survey::StoredTensor> tensors;
     const float* values = flat.const_data_ptr<float>();
@@ -82,13 +77,15 @@ std::string instruction_set_of(const evaluate::Options& options) {
 }  // namespace
 
 data::Source source_of(const DataSection& section) {
-    check_data(section);
     data::Source source;
     source.set = section.set;
     source.folder = section.folder;
+    if (section.files) source.files = {{"train", section.files->train}, {"test", section.files->test}};
+    source.classes = section.classes;
     source.splits = section.splits;
     source.limit = section.limit;
     if (section.sample) source.sample = data::Sample{section.sample->count, section.sample->seed};
+    if (section.corrupt) source.corrupt = data::Corruption{section.corrupt->fraction, section.corrupt->seed};
     if (section.normalize) source.normalize = data::Normalization{section.normalize->mean, section.normalize->std};
     return source;
 }

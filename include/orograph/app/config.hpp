@@ -27,12 +27,24 @@ struct SampleSection {
     std::uint64_t seed = 0;
 };
 
+struct FilesSection {
+    std::string train, test;
+};
+
+struct CorruptSection {
+    double fraction = 0;
+    std::uint64_t seed = 0;
+};
+
 struct DataSection {
     std::string set = "fashion-mnist";
     std::string folder;
+    std::optional<FilesSection> files;
+    std::optional<int> classes;
     std::vector<std::string> splits{"train", "test"};
     std::optional<std::int64_t> limit;
     std::optional<SampleSection> sample;
+    std::optional<CorruptSection> corrupt;
     std::optional<NormalizeSection> normalize;
 };
 
