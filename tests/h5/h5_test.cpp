@@ -73,6 +73,35 @@ TEST_F(H5Test, EveryTypeIsReadBackExactly) {
     EXPECT_EQ(root.names(), (std::vector<std::string>{"doubles", "floats", "longs", "words", "bytes"}));
 }
 
+TEST_F(H5Test, ArraysAreReadInRowsAndConverted) {
+    const std::vector<std::int32_t> numbers{-3, 1, 4, 1, -5, 9, 2, 6};
+    create([&](Group root) {
+        auto group = root.create_group("numbers");
+        group.create_dataset<std::int32_t>("table", {4, 2}, 0).write<std::int32_t>(numbers);
+        group.create_dataset<float>("line", {3}, 0.5F);
+        group.create_dataset<double>("nothing", {0, 7}, 0.0);
+        group.create_dataset<double>("one", {}, 0.0);
+        group.create_text("text", "words");
+    });
+    const auto group = File::open(path).root().open_group("numbers");
+    const Array table = group.open_array("table");
+    EXPECT_EQ(table.type(), "int32");
+    EXPECT_EQ(table.shape(), (std::vector<std::int64_t>{4, 2}));
+    EXPECT_EQ(table.chunk_rows(), 1);
+    std::vector<std::int64_t> rows(4);
+    table.read_rows(1, 2, std::span(rows));
+    EXPECT_EQ(rows, (std::vector<std::int64_t>{4, 1, -5, 9}));
+    std::vector<float> line(1);
+    group.open_array("line").read_rows(2, 1, std::span(line));
+    EXPECT_EQ(line[0], 0.5F);
+    EXPECT_EQ(group.open_array("line").type(), "float32");
+    EXPECT_EQ(group.open_array("nothing").shape(), (std::vector<std::int64_t>{0, 7}));
+    EXPECT_EQ(code_of([&] { group.open_array("one"); }), ExitCode::data);
+    EXPECT_EQ(code_of([&] { group.open_array("text"); }), ExitCode::data);
+    EXPECT_EQ(code_of([&] { group.open_array("missing"); }), ExitCode::data);
+    EXPECT_EQ(code_of([&] { File::open(path).root().open_array("numbers"); }), ExitCode::data);
+}
+
 TEST_F(H5Test, FillIsThereBeforeAnythingIsWritten) {
     create([](Group root) {
         root.create_dataset<double>("nan", {3, 2}, std::numeric_limits<double>::quiet_NaN());
