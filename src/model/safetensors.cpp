@@ -1,6 +1,6 @@
 #include "orograph/model/safetensors.hpp"
 
-#include "safetensors_header.hpp"
+#include "safetensors_view.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
@@ -62,15 +62,19 @@ std::vector<std::size_t> place_by_element_size(const std::vector<FileTensor>& te
 
 }  // namespace
 
+SafetensorsView view_safetensors(std::span<const std::byte> file, const std::filesystem::path& path) {
+    const FileParts parts = split_file(file, path);
+    SafetensorsView view{parse_header(parts.header, parts.data.size(), path), parts.data};
+    verify_checksum(view.header, parts.data, path);
+    return view;
+}
+
 TensorFile read_safetensors(const std::filesystem::path& path) {
     const std::vector<std::byte> bytes = read_file(path, max_file_bytes, "safetensors");
-    const FileParts parts = split_file(bytes, path);
-    const Header header = parse_header(parts.header, parts.data.size(), path);
-    verify_checksum(header, parts.data, path);
-
-    TensorFile file{header.metadata, {}};
-    for (const HeaderEntry& entry : header.entries) {
-        const auto data = parts.data.subspan(entry.begin, entry.end - entry.begin);
+    const SafetensorsView view = view_safetensors(bytes, path);
+    TensorFile file{view.header.metadata, {}};
+    for (const HeaderEntry& entry : view.header.entries) {
+        const auto data = view.bytes_of(entry);
         file.tensors.push_back({entry.name, entry.dtype, entry.shape, {data.begin(), data.end()}});
     }
     return file;

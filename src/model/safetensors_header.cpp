@@ -1,5 +1,6 @@
 #include "safetensors_header.hpp"
 
+#include "fault.hpp"
 #include "quote.hpp"
 
 #include "orograph/core/error.hpp"
@@ -10,7 +11,6 @@
 #include <array>
 #include <limits>
 #include <set>
-#include <stdexcept>
 #include <tuple>
 #include <utility>
 
@@ -22,17 +22,6 @@ using Json = nlohmann::json;
 constexpr const char* metadata_key = "__metadata__";
 constexpr int max_depth = 3;                // {name: {shape: [...]}}
 constexpr std::size_t max_dimensions = 64;  // PyTorch's own limit
-
-// What is wrong with a header; parse_header() adds which file.
-class HeaderFault : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
-
-template <class... Pieces>
-void require(bool condition, const Pieces&... pieces) {
-    if (!condition) throw HeaderFault(cat(pieces...));
-}
 
 // Refuses repeated keys, of which a JSON parser silently keeps one, and deep nesting, which only a hostile header has.
 class StructureGuard {
@@ -58,9 +47,9 @@ Json parse_json(std::string_view text) {
     try {
         return Json::parse(text, StructureGuard());
     } catch (const Json::parse_error& error) {
-        throw HeaderFault(cat("it is not valid JSON (at its byte ", error.byte, ")"));
+        throw Fault(cat("it is not valid JSON (at its byte ", error.byte, ")"));
     } catch (const Json::exception&) {
-        throw HeaderFault("it is not valid JSON");
+        throw Fault("it is not valid JSON");
     }
 }
 
@@ -171,7 +160,7 @@ std::size_t element_bytes(std::string_view dtype) {
 Header parse_header(std::string_view text, std::size_t data_bytes, const std::filesystem::path& path) {
     try {
         return check_header(parse_json(text), data_bytes);
-    } catch (const HeaderFault& fault) {
+    } catch (const Fault& fault) {
         throw Error(ExitCode::data, cat(path, " is damaged or not a safetensors file; in its header: ", fault.what()));
     }
 }

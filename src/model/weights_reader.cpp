@@ -1,12 +1,13 @@
+#include "checkpoint.hpp"
 #include "quote.hpp"
+#include "state_choice.hpp"
+#include "weights_source.hpp"
 
 #include "orograph/core/error.hpp"
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/log.hpp"
 #include "orograph/model/weights.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <map>
 #include <set>
 
@@ -22,17 +23,13 @@ std::string show_shape(const std::vector<std::int64_t>& shape) {
     return cat("[", join(sizes), "]");
 }
 
-std::size_t count_non_finite(const float* values, std::int64_t count) {
-    return static_cast<std::size_t>(std::count_if(values, values + count, [](float value) { return !std::isfinite(value); }));
-}
-
 // Matches the tensors of a file with those of a network, copies what fits and notes everything that does not.
 class Reader {
 public:
-    Reader(const Network& network, const TensorFile& file)
+    Reader(const Network& network, const NamedTensors& named)
         : network_(network),
+          file_(named.tensors),
           weights_{at::empty({network.space.parameter_count()}, at::kFloat), at::empty({network.space.state_count()}, at::kFloat)} {
-        for (const FileTensor& tensor : file.tensors) file_[tensor.name] = &tensor;
         for (const std::string& name : network.space.state_dict_order) expected_.insert(name);
     }
 
@@ -46,6 +43,14 @@ public:
 
     const std::vector<std::string>& faults() const { return faults_; }
 
+    // What was converted, for the log; empty where all tensors are float32.
+    std::string conversions() const {
+        std::vector<std::string> list;
+        for (const auto& [dtype, count] : converted_)
+            list.push_back(cat(count, count == 1 ? " tensor of " : " tensors of ", dtype, dtype == "float64" ? " rounded" : " widened"));
+        return join(list);
+    }
+
 private:
     void read_group(const std::vector<TensorSpec>& specs, const at::Tensor& flat) {
         for (const TensorSpec& spec : specs) {
@@ -58,23 +63,30 @@ private:
         }
     }
 
-    void read_tensor(const FileTensor& tensor, const TensorSpec& spec, float* out) {
+    void read_tensor(const StoredTensor& tensor, const TensorSpec& spec, float* out) {
+        const std::string_view dtype = float_name(tensor.dtype);
         if (tensor.shape != spec.shape) {
             faults_.push_back(cat(spec.name, " has shape ", show_shape(tensor.shape), " instead of ", show_shape(spec.shape)));
-        } else if (tensor.dtype != "F32") {
+        } else if (dtype.empty()) {
             faults_.push_back(cat(spec.name, " is ", tensor.dtype, ": convert it to F32"));
         } else {
-            std::memcpy(out, tensor.data.data(), tensor.data.size());
-            const std::size_t bad = count_non_finite(out, spec.count);
-            if (bad > 0) faults_.push_back(cat(spec.name, " holds NaN or infinity in ", bad, " of ", spec.count, " places"));
+            note(copy_as_float(tensor, out), spec);
+            if (tensor.dtype != "F32") ++converted_[dtype];
         }
+    }
+
+    void note(const Conversion& conversion, const TensorSpec& spec) {
+        if (conversion.not_finite > 0)
+            faults_.push_back(cat(spec.name, " holds NaN or infinity in ", conversion.not_finite, " of ", spec.count, " places"));
+        if (conversion.overflowed > 0)
+            faults_.push_back(cat(spec.name, " is beyond the range of float32 in ", conversion.overflowed, " of ", spec.count, " places"));
     }
 
     // num_batches_tracked may be absent; it is checked only for being what PyTorch writes.
     void check_counter(const std::string& name) {
         const auto found = file_.find(name);
         if (found == file_.end()) return;
-        const FileTensor& tensor = *found->second;
+        const StoredTensor& tensor = *found->second;
         if (tensor.dtype != "I64" || !tensor.shape.empty()) {
             faults_.push_back(cat(name, " is ", tensor.dtype, show_shape(tensor.shape), " instead of one I64"));
         }
@@ -93,10 +105,11 @@ private:
     }
 
     const Network& network_;
+    const std::map<std::string, const StoredTensor*>& file_;
     Weights weights_;
-    std::map<std::string, const FileTensor*> file_;
     std::set<std::string> expected_;
     std::vector<std::string> faults_;
+    std::map<std::string_view, int> converted_;  // tensors by dtype
 };
 
 std::string list(const std::vector<std::string>& faults) {
@@ -116,10 +129,10 @@ Shapes needed_shapes(const ParameterSpace& space) {
 }
 
 // The other architecture whose tensors are just the file's, in words; empty where there is none.
-std::string suggest_architecture(const Network& network, const TensorFile& file) {
+std::string suggest_architecture(const Network& network, const NamedTensors& named) {
     Shapes shapes;
-    for (const FileTensor& tensor : file.tensors) {
-        if (!tensor.name.ends_with(".num_batches_tracked")) shapes[tensor.name] = tensor.shape;
+    for (const auto& [name, tensor] : named.tensors) {
+        if (!name.ends_with(".num_batches_tracked")) shapes[name] = tensor->shape;
     }
     for (const std::string& architecture : known_architectures()) {
         if (architecture == network.architecture) continue;
@@ -130,15 +143,34 @@ std::string suggest_architecture(const Network& network, const TensorFile& file)
     return {};
 }
 
+std::string where(const WeightsSource& source, const ChosenState& state) {
+    std::ostringstream out;
+    out << source.file;
+    if (!state.key.empty()) out << " (its " << quote(state.key) << ")";
+    return out.str();
+}
+
+void check_fit(const Reader& reader, const Network& network, const std::string& place, const NamedTensors& named) {
+    if (reader.faults().empty()) return;
+    throw Error(ExitCode::data, cat("the weights ", place, " do not fit ", network.architecture, " with ", network.channels,
+                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes",
+                                    suggest_architecture(network, named), ": ", list(reader.faults())));
+}
+
 }  // namespace
 
 Weights load_weights(const std::filesystem::path& path, const Network& network) {
-    const TensorFile file = read_safetensors(path);
-    Reader reader(network, file);
+    const WeightsSource source = parse_weights_source(path);
+    const Checkpoint checkpoint = read_checkpoint(source.file);
+    const ChosenState state = choose_state(checkpoint, source, network);
+    Reader reader(network, state.named);
     Weights weights = reader.read();
-    OROGRAPH_VALIDATE(reader.faults().empty(), ExitCode::data, "the weights ", path, " do not fit ", network.architecture, " with ",
-                      network.channels, network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes",
-                      suggest_architecture(network, file), ": ", list(reader.faults()));
+    const std::string place = where(source, state);
+    check_fit(reader, network, place, state.named);
+    if (const std::string converted = reader.conversions(); !converted.empty())
+        log::info(cat("weights ", place, ": ", converted, " to float32"));
+    if (state.named.bends > 0 && !network.space.states.empty())
+        log::warn(cat("weights ", place, ": a curve keeps one set of batch-norm statistics, which need not belong to bend ", *source.bend));
     return weights;
 }
 

@@ -1,0 +1,81 @@
+#include "checkpoint.hpp"
+
+#include "fault.hpp"
+#include "safetensors_view.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/core/files.hpp"
+
+#include <string_view>
+
+namespace orograph::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t max_file_bytes = std::uint64_t{64} << 30;
+
+enum class Format { safetensors, archive, pickle, tar, unknown };
+
+bool has_at(std::span<const std::byte> file, std::size_t place, std::string_view text) {
+    return file.size() >= place + text.size() && std::string_view(reinterpret_cast<const char*>(file.data()) + place, text.size()) == text;
+}
+
+Format format_of(std::span<const std::byte> file) {
+    constexpr std::size_t tar_mark = 257, json = 8;
+    if (has_at(file, 0, "PK\x03\x04") || has_at(file, 0, "PK\x05\x06")) return Format::archive;
+    if (has_at(file, json, "{")) return Format::safetensors;
+    if (has_at(file, 0, "\x80")) return Format::pickle;
+    return has_at(file, tar_mark, "ustar") ? Format::tar : Format::unknown;
+}
+
+StateDicts content_of(const SafetensorsView& view) {
+    StateDicts content;
+    content.tensors.reserve(view.header.entries.size());
+    content.dicts.emplace_back();
+    for (const HeaderEntry& entry : view.header.entries) {
+        content.tensors.push_back({entry.dtype, entry.shape, dense_strides(entry.shape), 0, view.bytes_of(entry)});
+        content.dicts[0].tensors.emplace_back(entry.name, &content.tensors.back());
+    }
+    return content;
+}
+
+StateDicts content_of_archive(std::span<const std::byte> file, const fs::path& path) {
+    try {
+        return read_torch_archive(file);
+    } catch (const Fault& fault) {
+        throw Error(ExitCode::data, cat("cannot read the PyTorch checkpoint ", path, ": ", fault.what()));
+    }
+}
+
+[[noreturn]] void refuse(Format format, const fs::path& path) {
+    const std::string file = path.string();
+    if (format == Format::pickle)
+        throw Error(ExitCode::data,
+                    cat("the weights ", path, " are a bare pickle, as PyTorch before 1.6 wrote them; convert them: ",
+                        "python -m orograph.convert ", file, " ", fs::path(path).replace_extension(".safetensors").string()));
+    if (format == Format::tar)
+        throw Error(ExitCode::data,
+                    cat("the weights ", path, " are a tar file, as PyTorch before 0.2 wrote them, which cannot be read without running ",
+                        "what is in it; if you trust it, load it with torch.load(..., weights_only=False) and save its state_dict"));
+    throw Error(ExitCode::data, cat("the weights ", path, " are neither safetensors nor written by torch.save; ",
+                                    "write them with torch.save(model.state_dict(), FILE)"));
+}
+
+}  // namespace
+
+Checkpoint read_checkpoint(const fs::path& path) {
+    Checkpoint checkpoint{read_file(path, max_file_bytes, "weights"), {}, {}};
+    const Format format = format_of(checkpoint.bytes);
+    if (format == Format::safetensors) {
+        checkpoint.safetensors = view_safetensors(checkpoint.bytes, path);
+        checkpoint.content = content_of(checkpoint.safetensors);
+    } else if (format == Format::archive) {
+        checkpoint.content = content_of_archive(checkpoint.bytes, path);
+    } else {
+        refuse(format, path);
+    }
+    return checkpoint;
+}
+
+}  // namespace orograph::model

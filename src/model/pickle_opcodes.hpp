@@ -1,0 +1,58 @@
+#pragma once
+
+namespace orograph::model {
+
+// The instructions of a pickle that the unpickler knows, named as in Python's pickletools.
+enum Opcode : unsigned char {
+    mark = '(',
+    stop = '.',
+    pop = '0',
+    pop_mark = '1',
+    none = 'N',
+    newtrue = 0x88,
+    newfalse = 0x89,
+    binint = 'J',
+    binint1 = 'K',
+    binint2 = 'M',
+    long1 = 0x8a,
+    long4 = 0x8b,
+    binfloat = 'G',
+    binstring = 'T',
+    short_binstring = 'U',
+    binunicode = 'X',
+    short_binunicode = 0x8c,
+    binunicode8 = 0x8d,
+    binbytes = 'B',
+    short_binbytes = 'C',
+    binbytes8 = 0x8e,
+    bytearray8 = 0x96,
+    empty_tuple = ')',
+    tuple = 't',
+    tuple1 = 0x85,
+    tuple2 = 0x86,
+    tuple3 = 0x87,
+    empty_list = ']',
+    append = 'a',
+    appends = 'e',
+    empty_dict = '}',
+    setitem = 's',
+    setitems = 'u',
+    empty_set = 0x8f,
+    additems = 0x90,
+    frozenset = 0x91,
+    binget = 'h',
+    long_binget = 'j',
+    binput = 'q',
+    long_binput = 'r',
+    memoize = 0x94,
+    proto = 0x80,
+    frame = 0x95,
+    global = 'c',
+    stack_global = 0x93,
+    inst = 'i',
+    reduce = 'R',
+    build = 'b',
+    binpersid = 'Q'
+};
+
+}  // namespace orograph::model
