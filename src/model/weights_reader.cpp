@@ -159,18 +159,18 @@ void check_fit(const Reader& reader, const Network& network, const std::string& 
 
 }  // namespace
 
-Weights load_weights(const std::filesystem::path& path, const Network& network) {
-    const WeightsSource source = parse_weights_source(path);
-    const Checkpoint checkpoint = read_checkpoint(source.file);
-    const ChosenState state = choose_state(checkpoint, source, network);
+Weights load_weights(const std::filesystem::path& source, const Network& network) {
+    const WeightsSource parsed = parse_weights_source(source);
+    const Checkpoint checkpoint = read_checkpoint(parsed.file);
+    const ChosenState state = choose_state(checkpoint, parsed, network);
     Reader reader(network, state.named);
     Weights weights = reader.read();
-    const std::string place = where(source, state);
+    const std::string place = where(parsed, state);
     check_fit(reader, network, place, state.named);
     if (const std::string converted = reader.conversions(); !converted.empty())
         log::info(cat("weights ", place, ": ", converted, " to float32"));
     if (state.named.bends > 0 && !network.space.states.empty())
-        log::warn(cat("weights ", place, ": a curve keeps one set of batch-norm statistics, which need not belong to bend ", *source.bend));
+        log::warn(cat("weights ", place, ": a curve keeps one set of batch-norm statistics, which need not belong to bend ", *parsed.bend));
     return weights;
 }
 

@@ -29,9 +29,12 @@ std::vector<at::Tensor> views(const at::Tensor& flat, const std::vector<TensorSp
 // generator, stream = the tensor's position.
 Weights initial_weights(const Network& network, std::uint64_t seed);
 
-// Reads safetensors, strictly: missing, unexpected, misshapen, wrongly typed and non-finite tensors are all listed in one Error(data);
-// num_batches_tracked may be there or not. Error(no_input) where the file is missing.
-Weights load_weights(const std::filesystem::path& path, const Network& network);
+// Reads a checkpoint, strictly: safetensors or a file of torch.save, by its content (docs/design/checkpoints.md). `source` is "FILE",
+// "FILE#bend=1" for a bend of a curve, or "FILE#key=NAME" for one of several state_dicts. Names lose what DataParallel and torch.compile
+// add; float16, bfloat16 and float64 become float32, said in one log line. CPU. Error(data), one line: what in the file is damaged or no
+// weights; or all missing, unexpected, misshapen, wrongly typed and non-finite tensors (num_batches_tracked may be there or not).
+// Error(no_input) where the file is missing, Error(config) for another word after the #.
+Weights load_weights(const std::filesystem::path& source, const Network& network);
 
 // Writes safetensors in state_dict order, num_batches_tracked (int64, 0) included so that PyTorch's strict load accepts it; metadata is
 // kept in the header.
