@@ -25,6 +25,7 @@ Examples:
   orograph surface --dump-default > my.yaml                   a commented configuration
   orograph check configs/surface.yaml                         validate, and what it costs
   orograph show out/surface.h5
+  orograph show architectures                                 networks, their sizes and papers
   orograph export out/surface.h5 --to vtp
 Exit codes: 0 done, 64 usage, 65 data, 66 input missing, 69 no such device, 73 cannot create or locked,
   74 input/output error, 75 stopped early (start again to go on), 78 configuration.)";
@@ -50,10 +51,11 @@ Job job_named_in(const std::string& text, const std::string& origin) {
     const Value root = parse_yaml(text, origin);
     const Value* named = root.find("job");
     if (!named || named->scalar == "surface") return Job::surface;
-    if (named->scalar == "line") return Job::line;
-    OROGRAPH_VALIDATE(named->scalar == "train", ExitCode::config, origin, ":", named->line, ": job is '", named->scalar,
-                      "'; it takes train, surface or line");
-    return Job::train;
+    for (const Job job : {Job::train, Job::sweep, Job::line}) {
+        if (named->scalar == to_string(job)) return job;
+    }
+    throw Error(ExitCode::config,
+                cat(origin, ":", named->line, ": job is '", named->scalar, "'; it takes train, sweep, surface or line"));
 }
 
 using Runner = std::function<ExitCode(const par::Communicator&, const Config&)>;
@@ -135,8 +137,9 @@ ExitCode run_command_line(const par::Communicator& world, int argc, char** argv)
     add_job(app, "surface", "the loss over a plane through a checkpoint", Job::surface, run_survey, world, action);
     add_job(app, "line", "the loss along a line through a checkpoint", Job::line, run_survey, world, action);
     add_job(app, "train", "train a network; checkpoints and history", Job::train, run_train, world, action);
+    add_job(app, "sweep", "many trainings (seeds, architectures, ...), shared out over the ranks", Job::sweep, run_sweep, world, action);
     add_job(app, "check", "validate a configuration and print what it costs", std::nullopt, run_check, world, action);
-    add_file_command(app, "show", "what a surface file holds", show_surface, world, action);
+    add_file_command(app, "show", "what a surface file holds; show architectures: the networks that there are", show, world, action);
     add_file_command(app, "verify", "check every point of a surface file against its checksum", verify_surface, world, action);
     add_export(app, world, action);
     try {

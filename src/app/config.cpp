@@ -144,8 +144,9 @@ void visit(Fields& fields, TrainSection& s) {
 
 template <class Fields>
 void visit(Fields& fields, OutputOf& s) {
-    if (s.job == Job::train) {
-        fields.text("folder", s.section.folder, "checkpoints, history.csv, resume state");
+    if (trains(s.job)) {
+        fields.text("folder", s.section.folder,
+                    s.job == Job::train ? "checkpoints, history.csv, resume state" : "of the runs' folders, runs.h5 and runs.csv");
     } else {
         fields.text("file", s.section.file, "the surface file");
     }
@@ -168,7 +169,9 @@ template <class Fields>
 void visit(Fields& fields, Config& config) {
     fields.section("model", config.model, "");
     fields.section("data", config.data, "");
-    if (config.job == Job::train) {
+    if (config.job == Job::sweep)
+        fields.lists("over", config.over, "model.seed: [1, 2]; every combination of the values is a run; \"a,b\": [...] sets both keys");
+    if (trains(config.job)) {
         fields.section("train", config.train, "");
     } else {
         fields.section("directions", config.directions, "Li et al. 2018, sec. 4");
@@ -198,7 +201,7 @@ void check_job(const Value& root, Job job, const std::string& origin) {
                           ": this is a configuration for job '", named->scalar, "'; run: orograph ", named->scalar, " ", origin);
     }
     const Value* grid = root.find("grid");
-    if (!grid || job == Job::train) return;
+    if (!grid || trains(job)) return;
     OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line,
                       ": grid has a y range without x; add grid.x: [first, last, count]");
     OROGRAPH_VALIDATE(job != Job::surface || !grid->find("x") || grid->find("y"), ExitCode::config, origin, ":", grid->line,
@@ -215,7 +218,7 @@ void check_direction(const DirectionSection& s, const std::string& name, const s
 }
 
 void check(const Config& config, const std::string& origin) {
-    if (config.job == Job::train) {
+    if (trains(config.job)) {
         OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin,
                           ": output.folder is empty; say where the run is to live");
         return;
@@ -244,6 +247,8 @@ const char* to_string(Job job) {
     switch (job) {
         case Job::train:
             return "train";
+        case Job::sweep:
+            return "sweep";
         case Job::line:
             return "line";
         default:
@@ -251,13 +256,17 @@ const char* to_string(Job job) {
     }
 }
 
+bool trains(Job job) {
+    return job == Job::train || job == Job::sweep;
+}
+
 Config default_config(Job job) {
     Config config;
     config.job = job;
     config.directions.has_y = config.grid.has_y = job == Job::surface;
     config.output.file = cat("out/", to_string(job), ".h5");
-    config.output.folder = "out/train";
-    if (job != Job::train) config.model.weights = "weights/resnet20.safetensors";
+    config.output.folder = cat("out/", to_string(job));
+    if (!trains(job)) config.model.weights = "weights/resnet20.safetensors";
     return config;
 }
 

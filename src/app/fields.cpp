@@ -124,6 +124,17 @@ void FieldReader::numbers(const std::string& key, std::vector<double>& out, cons
     for (const Value& item : items_of(*value, key)) out.push_back(number_of(item, key, {}));
 }
 
+void FieldReader::lists(const std::string& key, Lists& out, const char*) {
+    const Value* value = take(key);
+    if (!value) return;
+    if (value->kind != Value::Kind::map) fail(*value, key, "takes keys, each with a list in brackets");
+    out.clear();
+    for (const auto& [name, items] : value->entries) {
+        out.emplace_back(name, std::vector<std::string>());
+        for (const Value& item : items_of(items, key + "." + name)) out.back().second.push_back(scalar_of(item, key + "." + name));
+    }
+}
+
 void FieldReader::finish() const {
     if (!section_) return;
     for (const auto& [key, value] : section_->entries) {
@@ -171,6 +182,13 @@ void FieldWriter::numbers(const std::string& key, const std::vector<double>& val
     std::vector<std::string> words;
     for (const double value : values) words.push_back(shortest(value));
     line(key, "[" + join(words) + "]", doc);
+}
+
+void FieldWriter::lists(const std::string& key, const Lists& lists, const char* doc) {
+    line(key, lists.empty() ? "{}" : "", doc);
+    FieldWriter inner(comments_, indent_ + 2);
+    for (const auto& [name, values] : lists) inner.texts(quoted(name), values, "");
+    text_ += inner.str();
 }
 
 }  // namespace orograph::app

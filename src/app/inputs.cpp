@@ -97,7 +97,7 @@ Inputs load_inputs(const Config& config) {
     inputs.network = model::build_network(config.model.architecture, inputs.dataset.channels, inputs.dataset.classes);
     inputs.weights = config.model.weights.empty() ? model::initial_weights(inputs.network, config.model.seed)
                                                   : model::load_weights(config.model.weights, inputs.network);
-    if (config.job == Job::train) return inputs;
+    if (trains(config.job)) return inputs;
     inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.x)));
     if (config.job == Job::surface) {
         inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.y)));

@@ -1,8 +1,11 @@
 #include "orograph/app/commands.hpp"
 #include "orograph/core/text.hpp"
+#include "orograph/model/network.hpp"
 #include "orograph/survey/surface_file.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <iostream>
 #include <limits>
 
@@ -56,7 +59,20 @@ void print_field(const Surface& surface, std::size_t field) {
               << place_of(surface, at_highest) << " " << surface.schema.fields[field].units << "\n";
 }
 
-}  // namespace
+// A line for each network that a configuration can name, for 10 classes and images of [3, 32, 32].
+void print_architectures() {
+    std::size_t width = 0;
+    for (const auto& name : model::known_architectures()) width = std::max(width, name.size());
+    const auto print = [width](const auto& name, const auto& parameters, const auto& multiply_adds, const auto& paper) {
+        std::cout << std::left << std::setw(static_cast<int>(width)) << name << std::right << std::setw(12) << parameters << std::setw(15)
+                  << multiply_adds << "  " << paper << "\n";
+    };
+    print("name", "parameters", "multiply-adds", "paper");
+    for (const auto& name : model::known_architectures()) {
+        const auto network = model::build_network(name, 3, 10);
+        print(name, network.space.parameter_count(), network.multiply_adds(), model::paper_of(name));
+    }
+}
 
 ExitCode show_surface(const std::string& path) {
     const auto surface = survey::read_surface(path);
@@ -69,6 +85,14 @@ ExitCode show_surface(const std::string& path) {
     }
     std::cout << "fingerprints\n";
     for (const auto& [key, value] : surface.schema.fingerprints) std::cout << "  " << key << ": " << value << "\n";
+    return ExitCode::done;
+}
+
+}  // namespace
+
+ExitCode show(const std::string& what) {
+    if (what != "architectures") return show_surface(what);
+    print_architectures();
     return ExitCode::done;
 }
 

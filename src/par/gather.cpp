@@ -38,7 +38,34 @@ void gather_round(const Communicator& comm, const std::string& own, const std::v
     }
 }
 
+// Three ranks with values a, b, c, of which rank r sums the r-th part and gives the sum to all:
+//
+//     rank 0   a0 a1 a2        a0 b0 c0        sum0 sum1 sum2
+//     rank 1   b0 b1 b2   ->   a1 b1 c1   ->   sum0 sum1 sum2
+//     rank 2   c0 c1 c2        a2 b2 c2        sum0 sum1 sum2
+void sum_in_parts(const Communicator& comm, std::span<float> values) {
+    const auto ranks = static_cast<std::size_t>(comm.size());
+    const std::size_t part = (values.size() + ranks - 1) / ranks;
+    std::vector<float> all(part * ranks), own(part * ranks), sum(part);
+    std::ranges::copy(values, all.begin());
+    OROGRAPH_MPI(MPI_Alltoall(all.data(), checked_count(part), MPI_FLOAT, own.data(), checked_count(part), MPI_FLOAT, raw(comm)));
+    for (std::size_t rank = 0; rank < ranks; ++rank)
+        for (std::size_t i = 0; i < part; ++i) sum[i] += own[rank * part + i];
+    OROGRAPH_MPI(MPI_Allgather(sum.data(), checked_count(part), MPI_FLOAT, all.data(), checked_count(part), MPI_FLOAT, raw(comm)));
+    std::copy_n(all.begin(), values.size(), values.begin());
+}
+
 }  // namespace
+
+// In pieces of which MPI can count the elements.
+void all_sum(const Communicator& comm, std::span<float> values) {
+    if (comm.size() == 1) return;
+    while (!values.empty()) {
+        const auto piece = values.first(std::min(values.size(), largest_piece / sizeof(float)));
+        sum_in_parts(comm, piece);
+        values = values.subspan(piece.size());
+    }
+}
 
 // In rounds that bring no more than largest_piece from all ranks together: counts and displacements are int.
 std::vector<std::string> all_gather(const Communicator& comm, const std::string& text) {

@@ -23,8 +23,8 @@ std::vector<double> values_of(std::span<const std::byte> bytes) {
 }  // namespace
 
 // Asks for the first lease.
-Leader::Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, double sync_s)
-    : grid_(grid), mailbox_(mailbox), measurement_(measurement), file_(file), sync_s_(sync_s), last_sync_(std::chrono::steady_clock::now()) {
+Leader::Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, const RunOptions& options)
+    : grid_(grid), mailbox_(mailbox), measurement_(measurement), file_(file), options_(options), last_sync_(std::chrono::steady_clock::now()) {
     ask();
 }
 
@@ -47,12 +47,14 @@ void Leader::handle(const par::Message& message) {
 // fdatasync where sync_s have passed since the last one and something was written.
 void Leader::sync_if_due() {
     const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_sync_;
-    if (unsynced_ && since.count() >= sync_s_) sync();
+    if (unsynced_ && since.count() >= options_.sync_s) sync();
 }
 
-// One request at a time, made when the last point in hand begins: the next lease is here before that one ends.
+// One request at a time, made when the last point in hand begins, so that the next lease is here before that one ends (Lease::guided), or when
+// it has ended.
 void Leader::ask() {
-    if (asked_ || in_flight_.size() + static_cast<std::size_t>(lease_.size()) > 1) return;
+    const std::size_t enough = options_.lease == Lease::guided ? 2 : 1;
+    if (asked_ || in_flight_.size() + static_cast<std::size_t>(lease_.size()) >= enough) return;
     post(mailbox_, master, Tag::ask);
     asked_ = true;
 }

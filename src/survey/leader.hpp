@@ -16,7 +16,7 @@ namespace orograph::survey {
 // A group's part in the survey: takes leases from the master, has the group's workers compute their points, writes the records to the file and reports them.
 class Leader {
 public:
-    Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, double sync_s);
+    Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, const RunOptions& options);
     void handle(const par::Message& message);
     void sync_if_due();
 
@@ -39,7 +39,7 @@ private:
     par::Mailbox& mailbox_;
     const landscape::Measurement& measurement_;
     SurfaceFile& file_;
-    double sync_s_;
+    const RunOptions& options_;
     std::chrono::steady_clock::time_point last_sync_;
     bool unsynced_ = false;
     PointRange lease_;                           // points not sent to the workers yet

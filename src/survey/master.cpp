@@ -19,13 +19,13 @@ Master::Master(const par::ProcessGrid& grid, par::Mailbox& mailbox, const std::v
                const RunOptions& options)
     : grid_(grid),
       mailbox_(mailbox),
-      book_(std::move(pending), grid.groups, longest_lease),
+      book_(std::move(pending), grid.groups, options.lease == Lease::guided ? longest_lease : 1),
       total_(static_cast<std::int64_t>(statuses.size())),
       unreported_(book_.remaining()),
       in_hand_(mailbox.size(), 0),
       non_finite_(std::ranges::count(statuses, PointStatus::non_finite)),
       start_(std::chrono::steady_clock::now()),
-      progress_(options.title, "points", total_, total_ - unreported_, options.progress_s, options.progress) {}
+      progress_(options.title, options.unit, total_, total_ - unreported_, options.progress_s, options.progress) {}
 
 void Master::handle(const par::Message& message) {
     switch (static_cast<Tag>(message.tag)) {

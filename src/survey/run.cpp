@@ -55,7 +55,7 @@ SurveyRank::SurveyRank(const par::ProcessGrid& grid, const Grid& points, landsca
                        std::vector<PointRange> pending, const RunOptions& options)
     : options_(options), mailbox_(grid.world) {
     if (grid.is_master()) master_.emplace(grid, mailbox_, file.statuses(), std::move(pending), options);
-    if (grid.is_leader()) leader_.emplace(grid, mailbox_, *measurement, file, options.sync_s);
+    if (grid.is_leader()) leader_.emplace(grid, mailbox_, *measurement, file, options);
     if (grid.works()) worker_.emplace(mailbox_, grid.rank_of(grid.group, 0), points, *measurement);
 }
 

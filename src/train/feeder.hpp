@@ -6,9 +6,12 @@
 
 namespace orograph::train {
 
+// A rank's share of a batch: all of it where one rank trains. Shares are of whole images, sizes differ by at most one, and none is of one
+// image alone (batch norm needs two): ranks that would have less have nothing.
 struct Batch {
-    at::Tensor images;  // [B, C, 32, 32] float32
-    at::Tensor labels;  // [B] int64
+    at::Tensor images;    // [B, C, 32, 32] float32
+    at::Tensor labels;    // [B] int64
+    double fraction = 1;  // of the batch's images that are in the share
 };
 
 // Training batches of one split: shuffled anew each epoch, augmented, the last one as small as what is left. A batch depends on the
@@ -16,7 +19,8 @@ struct Batch {
 class Feeder {
 public:
     // `split` (CPU) must outlive the feeder. Batches come out on `device`: channels last on the CPU, where convolutions are faster so.
-    Feeder(const data::Split& split, const Recipe& recipe, at::Device device);
+    // `rank` of `ranks` is whose shares these are.
+    Feeder(const data::Split& split, const Recipe& recipe, at::Device device, int rank, int ranks);
 
     std::int64_t batches() const { return (split_.size() + batch_ - 1) / batch_; }
     Batch batch(int epoch, std::int64_t number);
@@ -29,6 +33,7 @@ private:
     std::uint64_t seed_;
     std::int64_t batch_;
     at::Device device_;
+    int rank_, ranks_;
     int shuffled_epoch_ = -1;
     at::Tensor order_;  // [N] int64
 };

@@ -117,7 +117,7 @@ RunFolder::Finding RunFolder::find(const NamedTensors& tensors) const {
         try {
             model::TensorFile file = model::read_safetensors(path(name));
             if (metadata(file, "fingerprint") != place_.fingerprint) {
-                return {{}, {}, cat("the folder ", place_.folder.string(), " holds a training run with another recipe, network or data")};
+                return {{}, {}, cat("the folder ", place_.folder.string(), " holds a training run with another recipe, network, data or number of ranks")};
             }
             check_shapes(file, tensors);
             RunState state = state_from(file);

@@ -13,8 +13,10 @@
 
 #include <ATen/Parallel.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <thread>
 
@@ -49,110 +51,161 @@ const data::Split& train_split(const data::Dataset& dataset) {
     return *split;
 }
 
-// Loss and accuracy of the weights in training, on whole splits. The evaluator keeps its own copy of the data, so it is made when the first
-// epoch ends.
+// Loss and accuracy of the weights in training, on whole splits, whose batches the team shares. The evaluator keeps its own copy of the
+// data, so it is made when the first epoch ends.
 class Judge {
 public:
-    Judge(const model::Network& network, const data::Dataset& dataset, const Machine& machine)
-        : evaluator_(evaluate::make_evaluator(network, {.threads = machine.threads, .device = machine.device})),
-          train_(train_split(dataset)),
-          test_(dataset.find("test")),
-          train_number_(evaluator_->add_split(train_)),
-          test_number_(test_ != nullptr ? evaluator_->add_split(*test_) : -1) {}
+    Judge(const model::Network& network, const data::Dataset& dataset, const Machine& machine, const par::Communicator& team)
+        : team_(team),
+          evaluator_(evaluate::make_evaluator(network, {.threads = machine.threads, .device = machine.device})),
+          train_(add(&train_split(dataset))),
+          test_(add(dataset.find("test"))) {}
 
-    // False where `cancel` was set meanwhile.
+    // Collective over the team. False where `cancel` was set meanwhile on any rank.
     bool judge(const model::Weights& weights, const CancelToken& cancel, EpochRecord& record) {
-        if (!judge(weights, train_number_, train_, cancel, record.train_loss, record.train_acc)) return false;
-        if (test_ != nullptr) return judge(weights, test_number_, *test_, cancel, record.test_loss, record.test_acc);
-        record.test_loss = record.test_acc = std::numeric_limits<double>::quiet_NaN();
-        return true;
+        evaluator_->set_weights(weights);
+        return judge(train_, cancel, record.train_loss, record.train_acc) && judge(test_, cancel, record.test_loss, record.test_acc);
     }
 
 private:
-    bool judge(const model::Weights& weights, int number, const data::Split& split, const CancelToken& cancel, double& loss,
-               double& accuracy) {
-        const std::vector<evaluate::BatchSum> sums = evaluator_->evaluate(weights, number, cancel);
-        if (cancel.cancelled()) return false;
+    struct Part {
+        std::int64_t images = 0;  // of the whole split; 0: there is none
+        int number = -1;          // of this rank's batches in the evaluator; -1: it has none
+    };
+
+    Part add(const data::Split* split) {
+        if (split == nullptr) return {};
+        const std::int64_t batch = evaluator_->batch(), images = split->size();
+        const auto range = evaluate::shard_range((images + batch - 1) / batch, team_.rank(), team_.size());
+        const std::int64_t first = range.first * batch, last = std::min(range.last * batch, images);
+        if (first >= last) return {images, -1};
+        if (last - first == images) return {images, evaluator_->add_split(*split)};
+        return {images, evaluator_->add_split(data::slice(*split, first, last - first))};
+    }
+
+    // The batches' sums are added in their order, so that the result does not depend on who computed them.
+    bool judge(const Part& part, const CancelToken& cancel, double& loss, double& accuracy) {
+        loss = accuracy = std::numeric_limits<double>::quiet_NaN();
+        if (part.images == 0) return true;
+        std::vector<evaluate::BatchSum> own;
+        if (part.number >= 0) own = evaluator_->evaluate(part.number, cancel);
+        if (par::all_max(team_, cancel.cancelled() ? 1 : 0) != 0) return false;
         evaluate::BatchSum total;
-        for (const evaluate::BatchSum& sum : sums) {
+        for (const evaluate::BatchSum& sum : gather(own)) {
             total.loss += sum.loss;
             total.correct += sum.correct;
         }
-        loss = total.loss / static_cast<double>(split.size());
-        accuracy = 100 * total.correct / static_cast<double>(split.size());
+        loss = total.loss / static_cast<double>(part.images);
+        accuracy = 100 * total.correct / static_cast<double>(part.images);
         return true;
     }
 
+    std::vector<evaluate::BatchSum> gather(const std::vector<evaluate::BatchSum>& own) const {
+        std::vector<evaluate::BatchSum> all;
+        for (const std::string& bytes : par::all_gather(team_, {reinterpret_cast<const char*>(own.data()), own.size() * sizeof(own[0])})) {
+            const auto before = all.size();
+            all.resize(before + bytes.size() / sizeof(evaluate::BatchSum));
+            if (!bytes.empty()) std::memcpy(all.data() + before, bytes.data(), bytes.size());
+        }
+        return all;
+    }
+
+    const par::Communicator team_;
     std::unique_ptr<evaluate::Evaluator> evaluator_;
-    const data::Split& train_;
-    const data::Split* test_;
-    int train_number_;
-    int test_number_;
+    Part train_, test_;
 };
 
-// One run, from wherever its folder says it is to its end or to a stop request.
+// One run, from wherever its folder says it is to its end or to a stop request. The ranks of a team do the same steps; rank 0 has the
+// folder.
 class Trainer {
 public:
     Trainer(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
-            const Place& place, const Machine& machine)
+            const Place& place, const Machine& machine, const par::Communicator& team)
         : network_(network),
           dataset_(dataset),
           recipe_(recipe),
           machine_(machine),
-          folder_(place),
-          feeder_(train_split(dataset), recipe, machine.device),
-          learner_(network, start, recipe, machine.device),
-          title_(cat("train ", place.folder.string())) {}
+          team_(team),
+          feeder_(train_split(dataset), recipe, machine.device, team.rank(), team.size()),
+          learner_(network, start, recipe, machine.device, team),
+          title_(cat("train ", place.folder.string())) {
+        par::on_root(team, [&] { folder_.emplace(place); });
+    }
 
     Outcome run() {
-        restore();
-        if (state_.epoch == recipe_.epochs && std::filesystem::exists(folder_.final_file())) {
+        if (restore()) {
             log::info(cat(title_, ": finished before, ", state_.epoch, " epochs"));
             return outcome(true);
         }
         Progress progress(title_, "steps", steps_done(recipe_.epochs, 0), steps_done(state_.epoch, state_.step), machine_.progress_s,
-                          progress_style_from(machine_.progress));
+                          team_.rank() == 0 ? progress_style_from(machine_.progress) : ProgressStyle::none);
         while (state_.epoch < recipe_.epochs) {
             if (!train_epoch(progress) || !finish_epoch()) return outcome(false);
         }
         progress.finish();
-        write_weights(folder_.final_file());
+        par::on_root(team_, [&] { write_weights(folder_->final_file()); });
         return outcome(true);
     }
 
 private:
     std::uint64_t steps_done(int epochs, std::int64_t step) const { return static_cast<std::uint64_t>(epochs * feeder_.batches() + step); }
 
-    Outcome outcome(bool complete) const { return {complete, state_.epoch, state_.history, complete ? folder_.final_file() : ""}; }
+    Outcome outcome(bool complete) const {
+        return {complete, state_.epoch, state_.history, complete && folder_ ? folder_->final_file() : std::filesystem::path()};
+    }
 
-    void restore() {
-        if (const std::optional<RunState> found = folder_.restore(learner_.tensors())) {
-            state_ = *found;
-            learner_.optimizer().set_steps(state_.optimizer_steps);
-        } else {
+    // Whether the run has been finished before.
+    bool restore() {
+        bool found = false, finished = false;
+        par::on_root(team_, [&] {
+            const std::optional<RunState> state = folder_->restore(learner_.tensors());
+            found = state.has_value();
+            if (found) state_ = *state;
+            finished = found && state_.epoch == recipe_.epochs && std::filesystem::exists(folder_->final_file());
+        });
+        if (par::all_max(team_, found ? 1 : 0) == 0) {
             save();
+            return false;
         }
+        broadcast_state();
+        return par::all_max(team_, finished ? 1 : 0) != 0;
+    }
+
+    void broadcast_state() {
+        learner_.broadcast();
+        std::array<std::int64_t, 3> numbers{state_.epoch, state_.step, state_.optimizer_steps};
+        std::string history = to_csv(state_.history);
+        par::broadcast(team_, std::as_writable_bytes(std::span(numbers)), 0);
+        par::broadcast(team_, history, 0);
+        state_ = {static_cast<int>(numbers[0]), numbers[1], numbers[2], history_from_csv(history)};
+        learner_.optimizer().set_steps(state_.optimizer_steps);
     }
 
     void save() {
         state_.optimizer_steps = learner_.optimizer().steps();
-        folder_.save(state_, learner_.tensors());
+        par::on_root(team_, [&] { folder_->save(state_, learner_.tensors()); });
         saved_at_ = Clock::now();
+    }
+
+    enum Wish : std::int64_t { go_on, save_now, stop };
+
+    // What is to happen before the next step, the same on all ranks: stop where any rank is asked to, save where rank 0's clock says so.
+    Wish next_wish() const {
+        const bool due = team_.rank() == 0 && seconds_since(saved_at_) >= machine_.save_s;
+        return static_cast<Wish>(par::all_max(team_, machine_.stop() ? stop : due ? save_now : go_on));
     }
 
     // The steps that are left of this epoch; false where a stop request ended them early. Either way the state is saved.
     bool train_epoch(Progress& progress) {
         const double lr = learning_rate(recipe_, state_.epoch);
         while (state_.step < feeder_.batches()) {
-            if (machine_.stop()) {
-                save();
-                return false;
-            }
+            const Wish wish = next_wish();
+            if (wish != go_on) save();
+            if (wish == stop) return false;
             const double loss = learner_.step(feeder_.batch(state_.epoch, state_.step), lr);
             ++state_.step;
             require_finite(loss, cat("step ", state_.step, " of epoch ", state_.epoch + 1), lr);
             progress.update(steps_done(state_.epoch, state_.step));
-            if (state_.step < feeder_.batches() && seconds_since(saved_at_) >= machine_.save_s) save();
         }
         save();
         return true;
@@ -166,23 +219,24 @@ private:
         state_.history.push_back(record);
         state_.epoch = record.epoch;
         state_.step = 0;
-        write_weights(folder_.epoch_file(record.epoch));
-        folder_.write_history(state_.history);
+        par::on_root(team_, [&] {
+            write_weights(folder_->epoch_file(record.epoch));
+            folder_->write_history(state_.history);
+        });
         save();
         report(record);
         return true;
     }
 
     bool evaluate_epoch(EpochRecord& record) {
-        if (!judge_) judge_.emplace(network_, dataset_, machine_);
+        if (!judge_) judge_.emplace(network_, dataset_, machine_, team_);
         CancelToken cancel;
         const StopWatcher watcher(machine_.stop, cancel);
         return judge_->judge(learner_.weights(), cancel, record);
     }
 
     void require_finite(double loss, const std::string& where, double lr) const {
-        OROGRAPH_VALIDATE(std::isfinite(loss), ExitCode::data, title_, ": the loss became ", loss, " in ", where, "; lower train.lr (", lr,
-                          ")");
+        if (!std::isfinite(loss)) throw Diverged(cat(title_, ": the loss became ", loss, " in ", where, "; lower train.lr (", lr, ")"));
     }
 
     void write_weights(const std::filesystem::path& file) const {
@@ -207,7 +261,8 @@ private:
     const data::Dataset& dataset_;
     const Recipe& recipe_;
     const Machine& machine_;
-    RunFolder folder_;
+    const par::Communicator team_;
+    std::optional<RunFolder> folder_;  // on rank 0
     Feeder feeder_;
     Learner learner_;
     std::optional<Judge> judge_;
@@ -226,11 +281,11 @@ void set_deterministic() {
 }  // namespace
 
 Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
-              const Place& place, const Machine& machine) {
+              const Place& place, const Machine& machine, const par::Communicator& team) {
     validate(recipe);
     at::set_num_threads(machine.threads);
     set_deterministic();
-    return Trainer(network, start, dataset, recipe, place, machine).run();
+    return Trainer(network, start, dataset, recipe, place, machine, team).run();
 }
 
 }  // namespace orograph::train

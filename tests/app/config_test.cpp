@@ -1,7 +1,14 @@
 #include "orograph/app/config.hpp"
 
+#include "sweep.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace orograph::app {
 namespace {
@@ -21,7 +28,7 @@ std::pair<ExitCode, std::string> error_of(Job job, const std::string& text, cons
 const std::string minimal = "model: {weights: w.safetensors}\n";
 
 TEST(Config, DefaultsSurviveWritingAndReading) {
-    for (const Job job : {Job::train, Job::surface, Job::line}) {
+    for (const Job job : {Job::train, Job::sweep, Job::surface, Job::line}) {
         for (const auto comments : {Comments::with, Comments::without}) {
             const auto text = write_config(default_config(job), comments);
             const auto again = write_config(read_config(job, text, "c.yaml", {}), comments);
@@ -29,6 +36,21 @@ TEST(Config, DefaultsSurviveWritingAndReading) {
             EXPECT_GT(text.size(), 400u);
         }
     }
+}
+
+TEST(Config, ReadsAndWritesOptionalSections) {
+    const std::string data = "data: {set: arrays, files: {train: a.h5, test: b c.h5}, classes: 12, corrupt: {fraction: 0.5, seed: 4}}\n";
+    const auto config = read_config(Job::line, minimal + data, "c.yaml", {});
+    const auto again = read_config(Job::line, write_config(config, Comments::without), "c.yaml", {});
+    for (const auto& read : {config, again}) {
+        EXPECT_EQ(read.data.set, "arrays");
+        EXPECT_EQ(read.data.files->train, "a.h5");
+        EXPECT_EQ(read.data.files->test, "b c.h5");
+        EXPECT_EQ(read.data.classes, 12);
+        EXPECT_EQ(read.data.corrupt->fraction, 0.5);
+        EXPECT_EQ(read.data.corrupt->seed, 4U);
+    }
+    EXPECT_FALSE(read_config(Job::line, minimal, "c.yaml", {}).data.files.has_value());
 }
 
 TEST(Config, ReadsEveryKindOfValue) {
@@ -123,6 +145,50 @@ TEST(Config, AliasBombIsRefusedQuickly) {
     }
     EXPECT_THAT(error_of(Job::surface, bomb).second, HasSubstr("too large"));
     EXPECT_THAT(error_of(Job::surface, std::string((1 << 20) + 1, ' ')).second, HasSubstr("1 MiB"));
+}
+
+// Every configuration under configs/, and every run of a sweep.
+TEST(Config, WhatIsShippedIsValid) {
+    int count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(OROGRAPH_SOURCE_DIR "/configs")) {
+        if (entry.path().extension() != ".yaml") continue;
+        std::ifstream file(entry.path());
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        const Value* const job = parse_yaml(text, "").find("job");
+        ASSERT_NE(job, nullptr) << entry.path();
+        const auto has_name = [name = job->scalar](Job candidate) { return to_string(candidate) == name; };
+        const std::vector<Job> jobs{Job::train, Job::sweep, Job::surface, Job::line};
+        const auto found = std::ranges::find_if(jobs, has_name);
+        ASSERT_NE(found, jobs.end()) << entry.path();
+        const Config config = read_config(*found, text, entry.path(), {});
+        if (*found == Job::sweep) EXPECT_EQ(static_cast<std::int64_t>(sweep_runs(config).size()), sweep_grid(config).size());
+        ++count;
+    }
+    EXPECT_GE(count, 15);
+}
+
+TEST(Sweep, MakesEveryCombinationTheLastKeyFastest) {
+    const Config sweep = read_config(
+        Job::sweep, "over: {'model.seed, train.seed': [7, 8], model.architecture: [mlp, vgg9]}\noutput: {folder: o}", "c.yaml", {});
+    const auto grid = sweep_grid(sweep);
+    EXPECT_EQ(grid.axes()[0].name, "seed");
+    EXPECT_EQ(grid.axes()[0].coordinates, (std::vector<double>{7, 8}));
+    EXPECT_EQ(grid.axes()[1].name, "architecture");
+    EXPECT_EQ(grid.axes()[1].coordinates, (std::vector<double>{0, 1}));
+    const auto runs = sweep_runs(sweep);
+    ASSERT_EQ(runs.size(), 4u);
+    EXPECT_EQ(runs[1].model.architecture, "vgg9");
+    EXPECT_EQ(runs[1].train.seed, 7u);
+    EXPECT_EQ(runs[2].model.seed, 8u);
+    EXPECT_EQ(runs[2].model.architecture, "mlp");
+    EXPECT_EQ(runs[2].output.folder, "o/seed=8_architecture=mlp");
+    EXPECT_EQ(runs[2].job, Job::train);
+}
+
+TEST(Sweep, TellsEqualNamesApart) {
+    const Config sweep = read_config(Job::sweep, "over: {model.seed: [1], train.seed: [1, 2]}", "c.yaml", {});
+    EXPECT_EQ(sweep_grid(sweep).axes()[0].name, "model.seed");
+    EXPECT_EQ(sweep_grid(sweep).axes()[1].name, "train.seed");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
@@ -234,6 +235,21 @@ TEST(OnRoot, RunsOnceAndSharesItsError) {
         ASSERT_TRUE(error);
         EXPECT_EQ(error->code(), ExitCode::cannot_create);
         EXPECT_STREQ(error->what(), "read-only folder");
+    }
+}
+
+// Numbers whose sum depends on the order of additions, as many as leave an uneven last part.
+TEST(Collectives, SumsFloatsInTheOrderOfRanks) {
+    for (const auto& comm : communicators()) {
+        for (const int count : {0, 1, 2, 7, 1001}) {
+            const auto value = [](int rank, int i) { return std::pow(-3.0F, static_cast<float>((rank * 7 + i * 5) % 19)) + 0.1F; };
+            std::vector<float> values, expected(static_cast<std::size_t>(count), 0.0F);
+            for (int i = 0; i < count; ++i) values.push_back(value(comm.rank(), i));
+            for (int rank = 0; rank < comm.size(); ++rank)
+                for (int i = 0; i < count; ++i) expected[static_cast<std::size_t>(i)] += value(rank, i);
+            all_sum(comm, values);
+            EXPECT_EQ(values, expected) << count;
+        }
     }
 }
 

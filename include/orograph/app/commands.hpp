@@ -11,13 +11,18 @@
 namespace orograph::app {
 
 ExitCode run_train(const par::Communicator& world, const Config& config);
+
+// Trains every combination of the values of `over`, each rank one after the other, and writes FOLDER/<run>/ as run_train() does,
+// FOLDER/runs.h5 (a surface file whose axes are the keys) and FOLDER/runs.csv. Goes on where it was stopped.
+ExitCode run_sweep(const par::Communicator& world, const Config& config);
+
 ExitCode run_survey(const par::Communicator& world, const Config& config);  // surface and line
 
 // Validates configuration and inputs and prints what the job costs: points x multiply-adds, memory, and the time on this machine from a
 // measured point.
 ExitCode run_check(const par::Communicator& world, const Config& config);
 
-ExitCode show_surface(const std::string& path);
+ExitCode show(const std::string& what);  // a surface file, or "architectures": the networks that there are
 ExitCode verify_surface(const std::string& path);
 
 enum class ExportFormat { csv, vti, vtp, xmf, li };

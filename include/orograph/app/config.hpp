@@ -10,7 +10,7 @@
 // The configuration of every job: one struct a section, its keys in one visit() each (src/app/config.cpp).
 namespace orograph::app {
 
-enum class Job { train, surface, line };
+enum class Job { train, sweep, surface, line };
 
 struct ModelSection {
     std::string architecture = "resnet20";
@@ -127,12 +127,16 @@ struct Config {
     DirectionsSection directions;  // surface, line
     GridSection grid;              // surface, line
     EvaluateSection evaluate;      // surface, line
-    TrainSection train;            // train
+    TrainSection train;            // train, sweep
+    Lists over;                    // sweep
     OutputSection output;
     RunSection run;
 };
 
 const char* to_string(Job job);
+
+// Whether the job trains networks; the others survey weights that there are.
+bool trains(Job job);
 
 // The defaults of a job, which differ in output.file and output.folder.
 Config default_config(Job job);

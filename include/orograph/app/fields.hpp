@@ -23,6 +23,9 @@ struct Limits {
 inline constexpr Limits at_least_0{0};
 inline constexpr Limits at_least_1{1};
 
+// Keys and the values that each takes in turn (sweep).
+using Lists = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
 class FieldReader {
 public:
     // `path` is the dotted name of the section ("evaluate"), `origin` the file.
@@ -34,6 +37,7 @@ public:
     void number(const std::string& key, double& out, Limits limits, const char* doc);
     void texts(const std::string& key, std::vector<std::string>& out, const char* doc);
     void numbers(const std::string& key, std::vector<double>& out, const char* doc);
+    void lists(const std::string& key, Lists& out, const char* doc);
 
     template <class Integer>
     void integer(const std::string& key, Integer& out, Limits limits, const char*) {
@@ -107,6 +111,7 @@ public:
     void number(const std::string& key, double value, Limits, const char* doc);
     void texts(const std::string& key, const std::vector<std::string>& values, const char* doc);
     void numbers(const std::string& key, const std::vector<double>& values, const char* doc);
+    void lists(const std::string& key, const Lists& lists, const char* doc);
     void numbers(const std::string& key, const std::optional<std::vector<double>>& values, const char* doc) {
         values ? numbers(key, *values, doc) : absent(key, doc);
     }

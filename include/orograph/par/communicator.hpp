@@ -49,6 +49,10 @@ std::int64_t all_max(const Communicator& comm, std::int64_t value);
 std::int64_t all_min(const Communicator& comm, std::int64_t value);
 std::int64_t all_sum(const Communicator& comm, std::int64_t value);
 
+// Collective over comm. Sums over ranks, element by element, added in the order of ranks: the same bits on every rank, and every time. All
+// pass the same size.
+void all_sum(const Communicator& comm, std::span<float> values);
+
 // Collective over comm. Each rank's text, in rank order, on every rank.
 std::vector<std::string> all_gather(const Communicator& comm, const std::string& text);
 

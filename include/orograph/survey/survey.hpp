@@ -11,11 +11,17 @@
 
 namespace orograph::survey {
 
+// How many points a group is given at once: fewer and fewer towards the end, the next ones before the last is done; or one, when it asks for
+// it idle, which is right where a point takes minutes.
+enum class Lease { guided, one_point };
+
 struct RunOptions {
     double progress_s = 10;
     ProgressStyle progress = ProgressStyle::automatic;
     double sync_s = 30;  // at most this much work can be lost to a power cut; nothing to a kill
     std::string title;   // heads the progress lines
+    std::string unit = "points";  // what the progress lines count
+    Lease lease = Lease::guided;
     std::function<bool()> stop = stop_requested;  // asked often on every rank's calling thread: true ends the survey early
 };
 

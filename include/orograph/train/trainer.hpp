@@ -1,9 +1,11 @@
 #pragma once
 
+#include "orograph/core/error.hpp"
 #include "orograph/core/stop.hpp"
 #include "orograph/data/augment.hpp"
 #include "orograph/data/dataset.hpp"
 #include "orograph/model/weights.hpp"
+#include "orograph/par/communicator.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -33,6 +35,12 @@ struct Recipe {
     double factor = 0.1;                         // steps
     data::Augmentation augmentation;
     std::uint64_t seed = 1;
+};
+
+// Error(data): the loss turned non-finite.
+class Diverged : public Error {
+public:
+    explicit Diverged(const std::string& message) : Error(ExitCode::data, message) {}
 };
 
 struct EpochRecord {
@@ -67,11 +75,13 @@ struct Machine {
 };
 
 // Trains from `start` and writes a checkpoint per epoch; resumes from the newest resume file that is whole, bitwise on the CPU with the
-// same number of threads. On machine.stop() it saves the step it has reached and returns with complete = false. One process; not
-// collective. Error(config): impossible recipe; Error(data): the loss turned non-finite, or the folder holds another run or no whole
-// resume file; Error(cannot_create): another job holds the folder; Error(io): disk full, what was saved before is kept.
+// same numbers of threads and ranks. On machine.stop() it saves the step it has reached and returns with complete = false.
+// Collective over `team`, whose ranks share each batch: gradients are summed over ranks, each rank normalises with its own share, and the
+// BN statistics are averaged at every step (the weights of the mean are the shares' sizes). Rank 0 alone writes. Diverged: the loss turned
+// non-finite; Error(config): impossible recipe; Error(data): the folder holds another run or no whole resume file; Error(cannot_create):
+// another job holds the folder; Error(io): disk full, what was saved before is kept. All are thrown on every rank.
 Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
-              const Place& place, const Machine& machine);
+              const Place& place, const Machine& machine, const par::Communicator& team = {});
 
 // The learning rate of epoch `epoch` (from 0).
 double learning_rate(const Recipe& recipe, int epoch);
