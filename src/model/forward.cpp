@@ -1,6 +1,7 @@
 #include "orograph/model/forward.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/random.hpp"
 
 namespace orograph::model {
 namespace {
@@ -15,17 +16,31 @@ std::vector<std::size_t> last_readers(const std::vector<Op>& ops) {
     return readers;
 }
 
+// What operation `op` multiplies `values` [B, ...] with: 0, or 1 / (1 - probability).
+at::Tensor dropout_mask(const DropoutDraw& draw, std::size_t op, double probability, const at::Tensor& values) {
+    // One stream an operation and pass, apart from those that others draw from with the same seed, which are all below 2^63.
+    const CounterRandom random(draw.seed, std::uint64_t{1} << 63 | static_cast<std::uint64_t>(op) << 44 | draw.pass);
+    const at::Tensor kept = at::empty(values.sizes(), at::kFloat);
+    const std::int64_t first = draw.first_image * (values.numel() / values.size(0));
+    auto* const data = kept.data_ptr<float>();
+    for (std::int64_t k = 0; k < kept.numel(); ++k) {
+        data[k] = random.uniform(static_cast<std::uint64_t>(first + k)) < probability ? 0.0F : 1.0F;
+    }
+    return kept.to(values.options()).div_(1 - probability);
+}
+
 class Pass {
 public:
-    Pass(const Network& network, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states, BatchNormMode mode)
-        : network_(network), parameters_(parameters), states_(states), mode_(mode), results_(network.ops.size()) {}
+    Pass(const Network& network, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states, BatchNormMode mode,
+         const std::optional<DropoutDraw>& dropout)
+        : network_(network), parameters_(parameters), states_(states), mode_(mode), dropout_(dropout), results_(network.ops.size()) {}
 
     at::Tensor run(const at::Tensor& images) {
         const std::vector<std::size_t> readers = last_readers(network_.ops);
         results_[0] = images;
         for (std::size_t k = 1; k < network_.ops.size(); ++k) {
             const Op& op = network_.ops[k];
-            results_[k] = apply(op);
+            results_[k] = apply(k);
             for (const int input : op.inputs) {
                 if (readers[static_cast<std::size_t>(input)] == k) results_[static_cast<std::size_t>(input)].reset();
             }
@@ -34,7 +49,8 @@ public:
     }
 
 private:
-    at::Tensor apply(const Op& op) const {
+    at::Tensor apply(std::size_t number) const {
+        const Op& op = network_.ops[number];
         const at::Tensor& x = input(op, 0);
         switch (op.kind) {
             case OpKind::conv2d:
@@ -56,7 +72,7 @@ private:
             case OpKind::concat:
                 return concat(op);
             case OpKind::dropout:
-                return dropout(op, x);
+                return dropout_ ? x * dropout_mask(*dropout_, number, op.probability, x) : x;
             case OpKind::input:
                 break;
         }
@@ -68,10 +84,6 @@ private:
         std::vector<at::Tensor> parts;
         for (std::size_t i = 0; i < op.inputs.size(); ++i) parts.push_back(input(op, i));
         return at::cat(parts, 1);
-    }
-
-    at::Tensor dropout(const Op& op, const at::Tensor& x) const {
-        return at::dropout(x, op.probability, mode_ == BatchNormMode::update_states);
     }
 
     at::Tensor batch_norm(const Op& op, const at::Tensor& x) const {
@@ -92,16 +104,18 @@ private:
     const std::vector<at::Tensor>& parameters_;
     const std::vector<at::Tensor>& states_;
     BatchNormMode mode_;
+    const std::optional<DropoutDraw>& dropout_;
     std::vector<at::Tensor> results_;
 };
 
 }  // namespace
 
 at::Tensor forward(const Network& network, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states,
-                   const at::Tensor& images, BatchNormMode mode) {
+                   const at::Tensor& images, BatchNormMode mode, const std::optional<DropoutDraw>& dropout) {
     OROGRAPH_EXPECT(parameters.size() == network.space.parameters.size() && states.size() == network.space.states.size());
     OROGRAPH_EXPECT(images.dim() == 4 && images.size(1) == network.channels);
-    return Pass(network, parameters, states, mode).run(images);
+    OROGRAPH_EXPECT(!dropout || (images.size(0) > 0 && dropout->pass >> 44 == 0));
+    return Pass(network, parameters, states, mode, dropout).run(images);
 }
 
 }  // namespace orograph::model

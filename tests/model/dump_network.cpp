@@ -55,24 +55,25 @@ void write_logits(const model::Network& network, const json& request) {
     model::write_safetensors(request.at("output").get<std::string>(), {{}, {to_file("logits", logits)}});
 }
 
-// One training step's logits, gradients and moved states.
+// One training step's logits, gradients and moved states, without dropout; computed in float64, written as float32.
 void write_step(const model::Network& network, const json& request) {
     const model::Weights weights = model::load_weights(request.at("weights").get<std::string>(), network);
     const model::TensorFile input = model::read_safetensors(request.at("input").get<std::string>());
+    const at::Tensor states = weights.states.to(at::kDouble);
     std::vector<at::Tensor> parameters;
     for (const at::Tensor& view : model::views(weights.parameters, network.space.parameters)) {
-        parameters.push_back(view.clone().requires_grad_());
+        parameters.push_back(view.to(at::kDouble).requires_grad_());
     }
-    const at::Tensor logits = model::forward(network, parameters, model::views(weights.states, network.space.states),
-                                             find_tensor(input, "images"), model::BatchNormMode::update_states);
+    const at::Tensor logits = model::forward(network, parameters, model::views(states, network.space.states),
+                                             find_tensor(input, "images").to(at::kDouble), model::BatchNormMode::update_states);
     at::cross_entropy_loss(logits, find_tensor(input, "labels")).backward();
 
-    model::TensorFile out{{}, {to_file("logits", logits)}};
+    model::TensorFile out{{}, {to_file("logits", logits.to(at::kFloat))}};
     for (std::size_t k = 0; k < parameters.size(); ++k) {
-        out.tensors.push_back(to_file("gradient." + network.space.parameters[k].name, parameters[k].grad()));
+        out.tensors.push_back(to_file("gradient." + network.space.parameters[k].name, parameters[k].grad().to(at::kFloat)));
     }
     for (const model::TensorSpec& spec : network.space.states) {
-        out.tensors.push_back(to_file(spec.name, weights.states.narrow(0, spec.offset, spec.count)));
+        out.tensors.push_back(to_file(spec.name, states.narrow(0, spec.offset, spec.count).to(at::kFloat)));
     }
     model::write_safetensors(request.at("output").get<std::string>(), std::move(out));
 }

@@ -15,9 +15,34 @@ namespace {
 using testing::HasSubstr;
 using testing_support::error_message;
 
-TEST(Network, KnowsThirtyArchitectures) {
-    EXPECT_EQ(known_architectures().size(), 30U);
-    for (const std::string& name : known_architectures()) EXPECT_EQ(build_network(name, 1, 10).architecture, name);
+TEST(Network, KnowsItsArchitectures) {
+    EXPECT_EQ(known_architectures().size(), 43U);
+    for (const std::string& name : known_architectures()) {
+        EXPECT_EQ(build_network(name, 1, 10).architecture, name);
+        EXPECT_FALSE(paper_of(name).empty()) << name;
+    }
+}
+
+// Millions of parameters as published for 3 channels and 10 classes: He et al. 2016 table 6 (resnet20), He et al. 2016b table 4
+// (preresnet164), Zagoruyko & Komodakis 2016 table 4 (wrn28_10), Huang et al. 2017 (7.0 for DenseNet-121 without its 1000 classes),
+// torchvision's ResNet-50 (25.557, of which 2.049 in 1000 classes and the 7x7 first convolution). LeNet-5's 60,000 (LeCun et al. 1998)
+// had a sparser second convolution: 62,006 is what is left of its layers when that reads all maps.
+TEST(Network, HasThePublishedNumbersOfParameters) {
+    const struct {
+        const char* name;
+        double millions, half_unit;
+    } published[] = {{"resnet20", 0.27, 0.005},  {"preresnet164", 1.7, 0.05}, {"wrn28_10", 36.5, 0.05},
+                     {"densenet121", 7.0, 0.05}, {"resnet50", 23.5, 0.05},    {"lenet5", 0.062006, 1e-9}};
+    for (const auto& entry : published) {
+        const double count = static_cast<double>(build_network(entry.name, 3, 10).space.parameter_count());
+        EXPECT_NEAR(count / 1e6, entry.millions, entry.half_unit) << entry.name;
+    }
+}
+
+TEST(Network, CountsEveryClassAndChannel) {
+    const std::int64_t base = build_network("convfc", 1, 10).space.parameter_count();
+    EXPECT_EQ(build_network("convfc", 3, 10).space.parameter_count() - base, 2 * 32 * 25);
+    EXPECT_EQ(build_network("convfc", 1, 100).space.parameter_count() - base, 90 * 1001);
 }
 
 TEST(Network, NamesTheNearestForAnUnknownOne) {
@@ -58,17 +83,19 @@ TEST(Network, LaysItsTensorsOutWithoutHoles) {
 
 // The shapes that the builder infers are those that LibTorch computes, operation by operation.
 TEST(Network, InfersTheShapesThatLibTorchComputes) {
-    for (const std::string name : {"resnet20", "resnet20_noshort", "resnet18", "vgg9", "vgg16bn", "mlp"}) {
+    for (const std::string name : {"resnet20", "resnet20_noshort", "resnet18", "resnet50", "vgg9", "densenet121", "vgg16bn", "preresnet110",
+                                   "convfc", "lenet5", "mlp"}) {
         const Network whole = build_network(name, 3, 10);
         const Weights weights = initial_weights(whole, 1);
         const auto parameters = views(weights.parameters, whole.space.parameters);
         const auto states = views(weights.states, whole.space.states);
-        for (std::size_t k = 1; k < whole.ops.size(); k += 3) {
+        const std::size_t stride = 1 + whole.ops.size() / 8;
+        for (std::size_t k = 1; k < whole.ops.size(); k += stride) {
             Network part = whole;
             part.ops.resize(k + 1);
-            const at::Tensor result = forward(part, parameters, states, at::zeros({2, 3, 32, 32}), BatchNormMode::use_states);
+            const at::Tensor result = forward(part, parameters, states, at::zeros({1, 3, 32, 32}), BatchNormMode::use_states);
             const auto& shape = whole.ops[k].shape;
-            EXPECT_EQ(result.numel(), 2 * shape[0] * shape[1] * shape[2]) << name << " op " << k;
+            EXPECT_EQ(result.numel(), shape[0] * shape[1] * shape[2]) << name << " op " << k;
             EXPECT_EQ(result.size(1), shape[0]) << name << " op " << k;
         }
     }
