@@ -39,7 +39,8 @@ hsize_t bytes_in_blocks(const std::vector<hsize_t>& extent, const std::vector<hs
     for (std::size_t d = 0; d < extent.size(); ++d) {
         const hsize_t blocks = extent[d] / block[d] + (extent[d] % block[d] != 0 ? 1 : 0);
         const bool fits = !__builtin_mul_overflow(bytes, blocks, &bytes) && !__builtin_mul_overflow(bytes, block[d], &bytes);
-        OROGRAPH_VALIDATE(fits && bytes <= room, ExitCode::data, where, " claims more bytes than its file holds");
+        OROGRAPH_VALIDATE(fits && bytes <= room, ExitCode::data, where,
+                          " claims more bytes than its file holds; were all of its rows written?");
     }
     return bytes;
 }

@@ -160,7 +160,8 @@ Dataset Group::open_dataset(const std::string& name, Type type) const {
 
 Array Group::open_array(const std::string& name) const {
     require_hard_link(name);
-    DatasetHandle dataset(check(H5Dopen2(get(), name.c_str(), H5P_DEFAULT), ExitCode::data, place(name), " is not a dataset, or damaged"));
+    DatasetHandle dataset(check(H5Dopen2(get(), name.c_str(), H5P_DEFAULT), ExitCode::data, place(name),
+                                " is not a dataset, damaged, or of a newer format than this HDF5 reads"));
     return {std::move(dataset), place(name), file_bytes_};
 }
 

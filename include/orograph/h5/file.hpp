@@ -11,7 +11,7 @@ namespace orograph::h5 {
 // An open HDF5 file, format bounds V18 (checksummed metadata, no "open for write" flag), without HDF5's file locks and sieve buffer.
 class File {
 public:
-    // Serial. Error(no_input): missing, unreadable, a folder. Error(data): not HDF5, cut short, damaged.
+    // Serial, of any format. Error(no_input): missing, unreadable, a folder. Error(data): not HDF5, cut short, damaged.
     static File open(const std::filesystem::path& path);
 
     // Collective over comm. Opens an existing file on every rank for independent raw-data writes, through MPI-IO, or with the serial driver
