@@ -11,6 +11,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parent))
 from program import ENVIRONMENT, command, mlp_weights, run, surface_config, write_config  # noqa: E402
 
@@ -39,6 +42,23 @@ def truncated_data(folder: Path) -> Path:
     return broken
 
 
+def array_cases(folder: Path, made):
+    """Data sets of the user's own."""
+    def own(name: str, side: int = 32, largest: int = 9, **more) -> dict:
+        path = folder / name
+        with h5py.File(path, "w") as file:
+            file["images"] = np.zeros((70, 1, side, side), np.uint8)
+            file["labels"] = np.arange(70) % (largest + 1)
+        return made(data={"set": "arrays", "files": {"train": str(path), "test": str(path)}, **more})
+
+    yield Case("label outside the classes", 65, ["labels.h5", "image 10 has label 10", "10 classes"], own("labels.h5", largest=10, classes=10))
+    yield Case("more classes than the weights", 65, ["mlp.safetensors", "11 classes", "fc3.weight"], own("classes.h5", largest=10))
+    yield Case("images of another size", 65, ["side.h5", "64x64", "32x32"], own("side.h5", side=64))
+    yield Case("missing arrays", 66, ["data.files.train", "nowhere.h5"], made(data={"set": "arrays", "files": {"train": "nowhere.h5", "test": "nowhere.h5"}}))
+    yield Case("arrays without a test split", 78, ["data.files.test"], own("lone.h5", files={"train": str(folder / "lone.h5")}))
+    yield Case("more labels than all to corrupt", 78, ["data.corrupt.fraction", "at most 1"], made(data={"corrupt": {"fraction": 1.5}}))
+
+
 def cases(folder: Path):
     weights = folder / "mlp.safetensors"
     mlp_weights(weights)
@@ -56,6 +76,7 @@ def cases(folder: Path):
     yield Case("missing weights", 66, ["nowhere.safetensors"], made(model={"weights": str(folder / "nowhere.safetensors")}))
     yield Case("missing data", 66, ["nowhere", "data.folder"], made(data={"folder": str(folder / "nowhere")}))
     yield Case("truncated data", 65, ["train-images"], made(data={"folder": str(truncated_data(folder))}))
+    yield from array_cases(folder, made)
     lone_y = made()
     del lone_y["grid"]["x"]
     yield Case("y range without x", 78, ["grid", "without x"], lone_y)
