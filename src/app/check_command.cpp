@@ -1,11 +1,14 @@
 #include "inputs.hpp"
 #include "resources.hpp"
+#include "sweep.hpp"
+#include "training.hpp"
 
 #include "orograph/app/commands.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/landscape/measurement.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
@@ -59,16 +62,32 @@ void print_network(const Inputs& inputs) {
     std::cout << " images, " << inputs.dataset.classes << " classes\n";
 }
 
+// One rank's time for a whole batch tells it for all: together they share each batch, in a sweep each trains a network of its own.
+void print_training(const Config& config, const train::Recipe& recipe, const Inputs& inputs, double step_s, int ranks) {
+    const auto images = inputs.dataset.find("train")->size();
+    const auto steps = (images + recipe.batch - 1) / recipe.batch * recipe.epochs;
+    const auto runs = config.job == Job::sweep ? sweep_grid(config).size() : 1;
+    std::cout << "cost       " << (runs > 1 ? cat(runs, " runs x ") : "") << recipe.epochs << " epochs x " << steps / recipe.epochs
+              << " steps of " << std::min(recipe.batch, images) << " images, " << shortest(std::round(1e4 * step_s) / 10) << " ms a step\n";
+    std::cout << "time       " << human_duration(step_s * static_cast<double>(steps * runs) / ranks) << " on " << ranks << " ranks"
+              << (runs > 1 ? ", if all runs are like the first" : "") << "\n";
+}
+
 }  // namespace
 
 ExitCode run_check(const par::Communicator& world, const Config& config) {
+    const Config first = config.job == Job::sweep ? sweep_runs(config).front() : config;
     const auto resources = choose_resources(world, config.run);
     const auto options = evaluate_options(world, config.evaluate, resources);
     Inputs inputs;
     Speed speed;
+    double step_s = 0;
     par::agree(world, [&] {
-        inputs = load_inputs(config);
+        inputs = load_inputs(first);
         speed = measure_speed(inputs, options);
+        if (trains(config.job))
+            step_s = train::measure_step_s(inputs.network, inputs.weights, inputs.dataset, recipe_of(first.train), resources.threads,
+                                           resources.device);
     });
     if (world.rank() != 0) return ExitCode::done;
     const double images = static_cast<double>(image_count(inputs.dataset));
@@ -78,8 +97,8 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank ("
               << std::round(speed.images_per_s * network_flops / 1e8) / 10 << " GFLOP/s)\n";
     std::cout << "memory     " << human_bytes(images * inputs.dataset.channels * 1024 * 4) << " of images a rank\n";
-    if (config.job == Job::train) {
-        std::cout << "cost       " << config.train.epochs << " epochs\n";
+    if (trains(config.job)) {
+        print_training(config, recipe_of(first.train), inputs, step_s, world.size());
     } else {
         const double points = static_cast<double>(grid_of(config).size());
         std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops)

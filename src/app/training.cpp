@@ -8,8 +8,6 @@
 
 namespace orograph::app {
 
-namespace {
-
 train::Recipe recipe_of(const TrainSection& section) {
     train::Recipe recipe;
     recipe.optimizer = section.optimizer == "adam" ? train::OptimizerKind::adam : train::OptimizerKind::sgd;
@@ -29,6 +27,8 @@ train::Recipe recipe_of(const TrainSection& section) {
     recipe.seed = section.seed;
     return recipe;
 }
+
+namespace {
 
 // Everything that shapes the result: the number of ranks too, of which each normalises with its own share of a batch. Where the run lives
 // and on how many cores is left out.

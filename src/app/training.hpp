@@ -7,6 +7,8 @@
 
 namespace orograph::app {
 
+train::Recipe recipe_of(const TrainSection& section);
+
 // Trains as the configuration (of job train) says, in its output.folder, from where that stands. Collective over `team`: its ranks share
 // each batch. What the data, the weights or the folder lack is thrown on all of them.
 train::Outcome train_network(const par::Communicator& team, const Config& config, const Resources& resources,

@@ -13,6 +13,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -279,6 +280,23 @@ void set_deterministic() {
 }
 
 }  // namespace
+
+double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
+                      int threads, at::Device device) {
+    validate(recipe);
+    at::set_num_threads(threads);
+    set_deterministic();
+    Feeder feeder(train_split(dataset), recipe, device, 0, 1);
+    Learner learner(network, start, recipe, device, {});
+    std::array<double, 3> times{};
+    for (int step = -2; step < static_cast<int>(times.size()); ++step) {
+        const auto begin = Clock::now();
+        learner.step(feeder.batch(0, 0), recipe.lr);
+        if (step >= 0) times[static_cast<std::size_t>(step)] = seconds_since(begin);
+    }
+    std::ranges::sort(times);
+    return times[1];
+}
 
 Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
               const Place& place, const Machine& machine, const par::Communicator& team) {

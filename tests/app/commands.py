@@ -3,6 +3,7 @@
 usage: commands.py PROGRAM
 """
 import csv
+import re
 import sys
 import tempfile
 import xml.etree.ElementTree as xml
@@ -34,7 +35,7 @@ def orograph(*arguments, code=0) -> str:
 def check_help() -> None:
     expect(orograph("--version").startswith("orograph 0."), "--version")
     text = orograph("--help")
-    for word in ("surface", "line", "train", "check", "show", "verify", "export", "Examples", "mpirun"):
+    for word in ("surface", "line", "train", "sweep", "check", "show", "verify", "export", "Examples", "mpirun"):
         expect(word in text, f"--help does not mention {word}")
     orograph("--nonsense", code=64)
     orograph(code=64)
@@ -49,7 +50,23 @@ def check_defaults(folder: Path) -> None:
         config = folder / f"default-{job}.yaml"
         config.write_text(text)
         overrides = ["--set", "model.architecture=mlp", "--set", f"model.weights={folder}/mlp.safetensors", "--set", "data.limit=64"]
-        expect("valid" in orograph("check", config, *overrides), f"check of the default {job}")
+        text = orograph("check", config, *overrides)
+        expect("valid" in text, f"check of the default {job}")
+        expect(("ms a step" in text) == (job == "train"), f"cost of {job}: {text}")
+    sweep = folder / "sweep.yaml"
+    sweep.write_text("{job: sweep, model: {architecture: mlp}, data: {limit: 64}, over: {model.seed: [1, 2], train.batch: [16, 32]}}")
+    text = orograph("check", sweep, "--set", "train.epochs=3")
+    expect("4 runs x 3 epochs x 4 steps of 16 images" in text and "valid" in text, f"check of a sweep: {text}")
+
+
+def check_architectures() -> None:
+    lines = orograph("show", "architectures").splitlines()[1:]
+    rows = [re.fullmatch(r"(\S+) +(\d+) +(\d+)  (\S.*)", line) for line in lines]
+    expect(len(rows) >= 43 and all(rows), "a line for each architecture")
+    expect(len({row.start(4) for row in rows}) == 1, "the lines are aligned")
+    sizes = {row[1]: (int(row[2]), int(row[3])) for row in rows}
+    expect(sizes["lenet5"][0] == 456 + 2416 + 48120 + 10164 + 850, f"the sizes of lenet5: {sizes['lenet5']}")
+    expect(sizes["mlp"] == (3072 * 256 + 256 + 256 * 128 + 128 + 1290, 3072 * 256 + 256 * 128 + 1280), f"the sizes of mlp: {sizes['mlp']}")
 
 
 def check_exports(folder: Path, path: Path, values: np.ndarray) -> None:
@@ -95,6 +112,7 @@ def check_damage(folder: Path, config: Path, path: Path) -> None:
 
 def main() -> None:
     check_help()
+    check_architectures()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         mlp_weights(folder / "mlp.safetensors")

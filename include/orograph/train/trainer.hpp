@@ -83,6 +83,11 @@ struct Machine {
 Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
               const Place& place, const Machine& machine, const par::Communicator& team = {});
 
+// Seconds of one step on a whole batch (the median of three after two untimed ones), on a copy of `start`. Error(config): impossible recipe,
+// or there is no train split.
+double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
+                      int threads, at::Device device);
+
 // The learning rate of epoch `epoch` (from 0).
 double learning_rate(const Recipe& recipe, int epoch);
 
