@@ -36,7 +36,6 @@ public:
     Weights read() {
         read_group(network_.space.parameters, weights_.parameters);
         read_group(network_.space.states, weights_.states);
-        for (const std::string& name : network_.space.counters) check_counter(name);
         note_unexpected();
         return weights_;
     }
@@ -80,16 +79,6 @@ private:
             faults_.push_back(cat(spec.name, " holds NaN or infinity in ", conversion.not_finite, " of ", spec.count, " places"));
         if (conversion.overflowed > 0)
             faults_.push_back(cat(spec.name, " is beyond the range of float32 in ", conversion.overflowed, " of ", spec.count, " places"));
-    }
-
-    // num_batches_tracked may be absent; it is checked only for being what PyTorch writes.
-    void check_counter(const std::string& name) {
-        const auto found = file_.find(name);
-        if (found == file_.end()) return;
-        const StoredTensor& tensor = *found->second;
-        if (tensor.dtype != "I64" || !tensor.shape.empty()) {
-            faults_.push_back(cat(name, " is ", tensor.dtype, show_shape(tensor.shape), " instead of one I64"));
-        }
     }
 
     void note_unexpected() {

@@ -98,7 +98,7 @@ TENSORS = {
     "huge stride": tensor(size=(2, 2), stride=(2**62, 2**62)),
     "more sizes than strides": tensor(size=(2, 2)),
     "a hundred dimensions": tensor(size=(1,) * 100, stride=(1,) * 100),
-    "size that is no tuple": b"ctorch._utils\n_rebuild_tensor_v2\n(" + tensor()[:0] + b"K\x01K\x01K\x01K\x01\x89NtR",
+    "size that is no tuple": tensor().replace(numbers((4,)), b"]K\x04a", 1),
     "conjugated": tensor(tail=b"\x89N}" + text("conj") + b"\x88s"),
     "unknown storage": tensor(kind="QInt8Storage", length=16),
     "storage type as a function": b"ctorch\nFloatStorage\n(tR",
@@ -158,7 +158,7 @@ BOMBS = {
     "huge bytes": b"\x8e" + struct.pack("<Q", 2**62),
     "huge number": b"\x8b\xff\xff\xff\xff",
     "huge frame": b"\x95" + struct.pack("<Q", 2**63),
-    "a tensor called over and over": b"(" + b"ctorch._utils\n_rebuild_tensor_v2\nq\x01" + b"(" + tensor()[34:-2] + b"tq\x02" + b"h\x01h\x02R" * 900_000 + b"t",
+    "a tensor called over and over": b"(" + b"ctorch._utils\n_rebuild_tensor_v2\nq\x00" + tensor(size=(1,) * 8, stride=(1,) * 8)[33:-1] + b"q\x01" + b"h\x00h\x01R" * 600_000 + b"t",
     "nothing at all": b"",
     "pops too much": b"0000",
     "closes too much": b"tttt",
@@ -171,7 +171,7 @@ def test_numbers_that_lie(loader, tmp_path, case):
     (tmp_path / "weights").write_bytes(archive(one((TENSORS | BOMBS)[case]), SIXTEEN))
     before = loader.answer(tmp_path / "nowhere")["peak_kib"]
     assert loader.answer(tmp_path / "weights")["code"] == 65
-    assert loader.answer(tmp_path / "nowhere")["peak_kib"] - before < 400 * MEBIBYTE
+    assert loader.answer(tmp_path / "nowhere")["peak_kib"] - before < 250 * MEBIBYTE
 
 
 @pytest.mark.parametrize("beside", [False, True])
