@@ -48,7 +48,7 @@ Request parse(int argc, char** argv) {
 }
 
 Data read_data(const std::filesystem::path& path) {
-    const model::TensorFile file = model::read_safetensors(path);
+    const TensorFile file = read_safetensors(path);
     Data data{bench::read_split(file), {}};
     const at::Tensor points = bench::find(file, "points").to(at::kDouble);
     for (std::int64_t i = 0; i < points.size(0); ++i) data.points.push_back({points[i][0].item<double>(), points[i][1].item<double>()});

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/safetensors.hpp"
 #include "orograph/evaluate/evaluator.hpp"
-#include "orograph/model/safetensors.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -11,8 +11,8 @@
 namespace orograph::bench {
 
 // The tensor `name`, int64 or float32 as the file has it. Error(data) where it is missing or of another type.
-inline at::Tensor find(const model::TensorFile& file, const std::string& name) {
-    const auto tensor = std::ranges::find(file.tensors, name, &model::FileTensor::name);
+inline at::Tensor find(const TensorFile& file, const std::string& name) {
+    const auto tensor = std::ranges::find(file.tensors, name, &FileTensor::name);
     OROGRAPH_VALIDATE(tensor != file.tensors.end(), ExitCode::data, "the benchmark's data have no ", name, "; let inputs.py write them");
     at::Tensor result = at::empty(tensor->shape, tensor->dtype == "I64" ? at::kLong : at::kFloat);
     OROGRAPH_VALIDATE(result.nbytes() == tensor->data.size(), ExitCode::data, name, " is ", tensor->dtype, "; let inputs.py write it");
@@ -20,7 +20,7 @@ inline at::Tensor find(const model::TensorFile& file, const std::string& name) {
     return result;
 }
 
-inline data::Split read_split(const model::TensorFile& file) {
+inline data::Split read_split(const TensorFile& file) {
     return {"test", find(file, "images"), find(file, "labels")};
 }
 

@@ -72,7 +72,7 @@ class Measurement {
 public:
     explicit Measurement(const Request& request)
         : network_(model::build_network(request.network, request.channels, 10)), evaluator_(make(request, network_)) {
-        const data::Split split = bench::read_split(model::read_safetensors(request.folder / "data.safetensors"));
+        const data::Split split = bench::read_split(read_safetensors(request.folder / "data.safetensors"));
         images_ = split.size();
         split_ = evaluator_->add_split(split);
         evaluator_->set_space(bench::read_plane(request.folder, network_, at::Device(request.device)));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "fault.hpp"
+#include "orograph/core/fault.hpp"
 
 #include <cstring>
 #include <span>

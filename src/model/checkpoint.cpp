@@ -1,10 +1,9 @@
 #include "checkpoint.hpp"
 
-#include "fault.hpp"
-#include "safetensors_view.hpp"
-
 #include "orograph/core/error.hpp"
+#include "orograph/core/fault.hpp"
 #include "orograph/core/files.hpp"
+#include "orograph/core/safetensors.hpp"
 
 #include <string_view>
 
@@ -33,7 +32,7 @@ StateDicts content_of(const SafetensorsView& view) {
     StateDicts content;
     content.tensors.reserve(view.header.entries.size());
     content.dicts.emplace_back();
-    for (const HeaderEntry& entry : view.header.entries) {
+    for (const SafetensorsEntry& entry : view.header.entries) {
         content.tensors.push_back({entry.dtype, entry.shape, dense_strides(entry.shape), 0, view.bytes_of(entry)});
         content.dicts[0].tensors.emplace_back(entry.name, &content.tensors.back());
     }

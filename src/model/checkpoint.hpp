@@ -1,7 +1,8 @@
 #pragma once
 
-#include "safetensors_view.hpp"
 #include "torch_archive.hpp"
+
+#include "orograph/core/safetensors.hpp"
 
 #include <cstddef>
 #include <filesystem>

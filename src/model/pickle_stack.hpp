@@ -1,7 +1,8 @@
 #pragma once
 
-#include "fault.hpp"
 #include "pickle_value.hpp"
+
+#include "orograph/core/fault.hpp"
 
 #include <vector>
 

@@ -1,10 +1,9 @@
 #include "state_choice.hpp"
 
-#include "fault.hpp"
-#include "quote.hpp"
-
 #include "orograph/core/error.hpp"
+#include "orograph/core/fault.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <algorithm>
 #include <array>

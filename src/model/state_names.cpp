@@ -1,7 +1,7 @@
 #include "state_names.hpp"
 
-#include "fault.hpp"
-#include "quote.hpp"
+#include "orograph/core/fault.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <algorithm>
 #include <charconv>

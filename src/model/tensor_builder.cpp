@@ -1,7 +1,7 @@
 #include "tensor_builder.hpp"
 
-#include "fault.hpp"
-#include "quote.hpp"
+#include "orograph/core/fault.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <algorithm>
 

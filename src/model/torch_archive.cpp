@@ -1,9 +1,10 @@
 #include "torch_archive.hpp"
 
-#include "fault.hpp"
-#include "quote.hpp"
 #include "unpickler.hpp"
 #include "zip_archive.hpp"
+
+#include "orograph/core/fault.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <deque>
 #include <map>

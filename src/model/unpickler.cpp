@@ -3,8 +3,9 @@
 #include "byte_reader.hpp"
 #include "pickle_opcodes.hpp"
 #include "pickle_stack.hpp"
-#include "quote.hpp"
 #include "tensor_builder.hpp"
+
+#include "orograph/core/quote.hpp"
 
 #include <utility>
 

@@ -3,7 +3,7 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/fingerprint.hpp"
 #include "orograph/core/random.hpp"
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 
 #include <cmath>
 #include <span>

@@ -1,10 +1,10 @@
 #include "checkpoint.hpp"
-#include "quote.hpp"
 #include "state_choice.hpp"
 #include "weights_source.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/quote.hpp"
 #include "orograph/model/weights.hpp"
 
 #include <algorithm>

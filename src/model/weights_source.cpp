@@ -1,8 +1,7 @@
 #include "weights_source.hpp"
 
-#include "quote.hpp"
-
 #include "orograph/core/error.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <charconv>
 #include <string_view>

@@ -1,9 +1,9 @@
 #include "zip_archive.hpp"
 
 #include "byte_reader.hpp"
-#include "quote.hpp"
 
 #include "orograph/core/fingerprint.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -50,8 +50,8 @@ Batch Feeder::batch(int epoch, std::int64_t number) {
     const double fraction = static_cast<double>(rows.numel()) / static_cast<double>(images_of_all);
     const at::Tensor images = data::augment(split_.images.index_select(0, rows), augmentation_, seed_, epoch, rows);
     const at::Tensor labels = split_.labels.index_select(0, rows);
-    if (device_.is_cpu()) return {channels_last(images), labels, fraction};
-    return {images.to(device_), labels.to(device_), fraction};
+    if (device_.is_cpu()) return {channels_last(images), labels, fraction, share.first};
+    return {images.to(device_), labels.to(device_), fraction, share.first};
 }
 
 }  // namespace orograph::train

@@ -25,6 +25,7 @@ Learner::Learner(const model::Network& network, const model::Weights& start, con
                  const par::Communicator& team)
     : network_(network),
       team_(team),
+      seed_(recipe.seed),
       weights_(start.clone().to(device)),
       gradient_(at::zeros_like(weights_.parameters)),
       leaves_(make_leaves(weights_.parameters, gradient_, network.space.parameters)),
@@ -41,7 +42,8 @@ double Learner::step(const Batch& batch, double lr) {
 
 // The mean loss of the share, whose gradient is added to gradient_, times the share's fraction.
 double Learner::differentiate(const Batch& batch) {
-    const at::Tensor logits = model::forward(network_, leaves_, states_, batch.images, model::BatchNormMode::update_states);
+    const model::DropoutDraw dropout{seed_, static_cast<std::uint64_t>(optimizer_.steps()), batch.first};
+    const at::Tensor logits = model::forward(network_, leaves_, states_, batch.images, model::BatchNormMode::update_states, dropout);
     const at::Tensor loss = at::cross_entropy_loss(logits, batch.labels) * batch.fraction;
     const double value = loss.item<double>();
     if (std::isfinite(value)) loss.backward();

@@ -22,8 +22,8 @@ public:
     Learner(const model::Network& network, const model::Weights& start, const Recipe& recipe, at::Device device,
             const par::Communicator& team);
 
-    // Collective over the team. One optimizer step on the batch's mean cross-entropy; returns the loss before it. Where that is not finite
-    // the parameters stay as they are.
+    // Collective over the team. One optimizer step on the batch's mean cross-entropy, with the dropout masks of this step; returns the loss
+    // before it. Where that is not finite the parameters stay as they are.
     double step(const Batch& batch, double lr);
 
     // Collective over the team. Rank 0's tensors() replace everybody's.
@@ -40,6 +40,7 @@ private:
 
     const model::Network& network_;
     par::Communicator team_;
+    std::uint64_t seed_;
     model::Weights weights_;
     at::Tensor gradient_;             // [P]
     std::vector<at::Tensor> leaves_;  // views of weights_.parameters whose grad() are views of gradient_

@@ -19,13 +19,13 @@ constexpr const char* newest_name = "resume.safetensors";
 constexpr const char* previous_name = "resume.previous.safetensors";
 constexpr const char* next_name = "resume.next.safetensors";
 
-const std::string& metadata(const model::TensorFile& file, const std::string& key) {
+const std::string& metadata(const TensorFile& file, const std::string& key) {
     const auto found = file.metadata.find(key);
     OROGRAPH_VALIDATE(found != file.metadata.end(), ExitCode::data, "its metadata has no \"", key, "\"");
     return found->second;
 }
 
-std::int64_t count_from(const model::TensorFile& file, const std::string& key) {
+std::int64_t count_from(const TensorFile& file, const std::string& key) {
     const std::string& text = metadata(file, key);
     std::int64_t value = -1;
     std::from_chars(text.data(), text.data() + text.size(), value);
@@ -33,31 +33,31 @@ std::int64_t count_from(const model::TensorFile& file, const std::string& key) {
     return value;
 }
 
-RunState state_from(const model::TensorFile& file) {
+RunState state_from(const TensorFile& file) {
     return {static_cast<int>(count_from(file, "epoch")), count_from(file, "step"), count_from(file, "optimizer_steps"),
             history_from_csv(metadata(file, "history"))};
 }
 
-model::FileTensor to_file_tensor(const std::string& name, const at::Tensor& tensor) {
+FileTensor to_file_tensor(const std::string& name, const at::Tensor& tensor) {
     const at::Tensor host = tensor.to(at::kCPU).contiguous();
     const auto* bytes = static_cast<const std::byte*>(host.const_data_ptr());
     return {name, "F32", {host.numel()}, {bytes, bytes + host.nbytes()}};
 }
 
 // Before fill(), so that nothing is half filled.
-void check_shapes(const model::TensorFile& file, const NamedTensors& tensors) {
+void check_shapes(const TensorFile& file, const NamedTensors& tensors) {
     OROGRAPH_VALIDATE(file.tensors.size() == tensors.size(), ExitCode::data, "it holds ", file.tensors.size(), " tensors instead of ",
                       tensors.size());
     for (const auto& [name, tensor] : tensors) {
-        const auto has_name = [&name = name](const model::FileTensor& candidate) { return candidate.name == name; };
+        const auto has_name = [&name = name](const FileTensor& candidate) { return candidate.name == name; };
         const auto found = std::find_if(file.tensors.begin(), file.tensors.end(), has_name);
         const bool fits = found != file.tensors.end() && found->dtype == "F32" && found->data.size() == tensor.nbytes();
         OROGRAPH_VALIDATE(fits, ExitCode::data, "its tensor ", name, " is missing or of another size");
     }
 }
 
-void fill(const model::TensorFile& file, const NamedTensors& tensors) {
-    for (const model::FileTensor& source : file.tensors) {
+void fill(const TensorFile& file, const NamedTensors& tensors) {
+    for (const FileTensor& source : file.tensors) {
         for (const auto& [name, tensor] : tensors) {
             if (name != source.name) continue;
             at::Tensor host = at::empty(tensor.sizes(), at::kFloat);
@@ -100,7 +100,7 @@ void remove_file(const fs::path& file) {
 
 // What the folder holds: a run to go on with, or a reason why that is impossible, or nothing.
 struct RunFolder::Finding {
-    std::optional<model::TensorFile> file;
+    std::optional<TensorFile> file;
     RunState state;
     std::string problem;
 };
@@ -115,9 +115,12 @@ RunFolder::Finding RunFolder::find(const NamedTensors& tensors) const {
     for (const char* name : {next_name, newest_name, previous_name}) {
         if (!fs::exists(path(name))) continue;
         try {
-            model::TensorFile file = model::read_safetensors(path(name));
+            TensorFile file = read_safetensors(path(name));
             if (metadata(file, "fingerprint") != place_.fingerprint) {
-                return {{}, {}, cat("the folder ", place_.folder.string(), " holds a training run with another recipe, network, data or number of ranks")};
+                return {{},
+                        {},
+                        cat("the folder ", place_.folder.string(),
+                            " holds a training run with another recipe, network, data or number of ranks")};
             }
             check_shapes(file, tensors);
             RunState state = state_from(file);
@@ -147,14 +150,14 @@ std::optional<RunState> RunFolder::restore(const NamedTensors& tensors) {
 }
 
 void RunFolder::save(const RunState& state, const NamedTensors& tensors) {
-    model::TensorFile file;
+    TensorFile file;
     file.metadata = {{"fingerprint", place_.fingerprint},
                      {"epoch", std::to_string(state.epoch)},
                      {"step", std::to_string(state.step)},
                      {"optimizer_steps", std::to_string(state.optimizer_steps)},
                      {"history", to_csv(state.history)}};
     for (const auto& [name, tensor] : tensors) file.tensors.push_back(to_file_tensor(name, tensor));
-    model::write_safetensors(path(next_name), std::move(file));
+    write_safetensors(path(next_name), std::move(file));
     if (fs::exists(path(newest_name))) rename_file(path(newest_name), path(previous_name));
     rename_file(path(next_name), path(newest_name));
     sync_path(place_.folder);

@@ -3,7 +3,7 @@
 #include "learner.hpp"
 
 #include "orograph/core/files.hpp"
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 
 #include <filesystem>
 #include <optional>

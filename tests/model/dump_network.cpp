@@ -1,6 +1,6 @@
 #include "orograph/core/error.hpp"
+#include "orograph/core/safetensors.hpp"
 #include "orograph/model/forward.hpp"
-#include "orograph/model/safetensors.hpp"
 #include "orograph/model/weights.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
@@ -14,8 +14,8 @@ namespace {
 using namespace orograph;
 using nlohmann::json;
 
-at::Tensor find_tensor(const model::TensorFile& file, const std::string& name) {
-    for (const model::FileTensor& tensor : file.tensors) {
+at::Tensor find_tensor(const TensorFile& file, const std::string& name) {
+    for (const FileTensor& tensor : file.tensors) {
         if (tensor.name != name) continue;
         at::Tensor out = at::empty(tensor.shape, tensor.dtype == "I64" ? at::kLong : at::kFloat);
         std::copy(tensor.data.begin(), tensor.data.end(), static_cast<std::byte*>(out.data_ptr()));
@@ -24,7 +24,7 @@ at::Tensor find_tensor(const model::TensorFile& file, const std::string& name) {
     throw Error(ExitCode::data, "the request's input has no " + name);
 }
 
-model::FileTensor to_file(const std::string& name, const at::Tensor& tensor) {
+FileTensor to_file(const std::string& name, const at::Tensor& tensor) {
     const at::Tensor dense = tensor.detach().contiguous();
     const auto* first = static_cast<const std::byte*>(dense.const_data_ptr());
     return {name, dense.scalar_type() == at::kDouble ? "F64" : "F32", dense.sizes().vec(), {first, first + dense.nbytes()}};
@@ -47,18 +47,18 @@ json describe(const model::Network& network) {
 // Logits of "images", in evaluation mode and in the request's dtype.
 void write_logits(const model::Network& network, const json& request) {
     const model::Weights weights = model::load_weights(request.at("weights").get<std::string>(), network);
-    const at::Tensor images = find_tensor(model::read_safetensors(request.at("input").get<std::string>()), "images");
+    const at::Tensor images = find_tensor(read_safetensors(request.at("input").get<std::string>()), "images");
     const at::ScalarType type = request.at("dtype") == "float64" ? at::kDouble : at::kFloat;
     const at::Tensor logits =
         model::forward(network, model::views(weights.parameters.to(type), network.space.parameters),
                        model::views(weights.states.to(type), network.space.states), images.to(type), model::BatchNormMode::use_states);
-    model::write_safetensors(request.at("output").get<std::string>(), {{}, {to_file("logits", logits)}});
+    write_safetensors(request.at("output").get<std::string>(), {{}, {to_file("logits", logits)}});
 }
 
 // One training step's logits, gradients and moved states, without dropout; computed in float64, written as float32.
 void write_step(const model::Network& network, const json& request) {
     const model::Weights weights = model::load_weights(request.at("weights").get<std::string>(), network);
-    const model::TensorFile input = model::read_safetensors(request.at("input").get<std::string>());
+    const TensorFile input = read_safetensors(request.at("input").get<std::string>());
     const at::Tensor states = weights.states.to(at::kDouble);
     std::vector<at::Tensor> parameters;
     for (const at::Tensor& view : model::views(weights.parameters, network.space.parameters)) {
@@ -68,14 +68,14 @@ void write_step(const model::Network& network, const json& request) {
                                              find_tensor(input, "images").to(at::kDouble), model::BatchNormMode::update_states);
     at::cross_entropy_loss(logits, find_tensor(input, "labels")).backward();
 
-    model::TensorFile out{{}, {to_file("logits", logits.to(at::kFloat))}};
+    TensorFile out{{}, {to_file("logits", logits.to(at::kFloat))}};
     for (std::size_t k = 0; k < parameters.size(); ++k) {
         out.tensors.push_back(to_file("gradient." + network.space.parameters[k].name, parameters[k].grad().to(at::kFloat)));
     }
     for (const model::TensorSpec& spec : network.space.states) {
         out.tensors.push_back(to_file(spec.name, states.narrow(0, spec.offset, spec.count).to(at::kFloat)));
     }
-    model::write_safetensors(request.at("output").get<std::string>(), std::move(out));
+    write_safetensors(request.at("output").get<std::string>(), std::move(out));
 }
 
 json answer(const json& request) {

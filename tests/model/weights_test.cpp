@@ -3,7 +3,7 @@
 #include "fresh_folder.hpp"
 
 #include "orograph/core/random.hpp"
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "synthetic.hpp"
 
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -61,7 +61,7 @@ void wait_for_a_save(Runner& runner, const std::filesystem::path& resume, const 
 }
 
 std::string position(const std::filesystem::path& resume) {
-    const auto metadata = model::read_safetensors(resume).metadata;
+    const auto metadata = read_safetensors(resume).metadata;
     return metadata.at("epoch") + "/" + metadata.at("step");
 }
 

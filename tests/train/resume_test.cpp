@@ -1,7 +1,7 @@
 #include "synthetic.hpp"
 
 #include "orograph/core/error.hpp"
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 #include "orograph/train/trainer.hpp"
 
 #include <gtest/gtest.h>
@@ -62,7 +62,7 @@ protected:
     }
 
     static std::string step_of(const std::filesystem::path& file) {
-        const auto metadata = model::read_safetensors(file).metadata;
+        const auto metadata = read_safetensors(file).metadata;
         return metadata.at("epoch") + "/" + metadata.at("step");
     }
 

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-namespace orograph::model {
+namespace orograph {
 
 // What is wrong with the content of a file. Whoever knows the path catches it and adds that.
 class Fault : public std::runtime_error {
@@ -17,4 +17,4 @@ void require(bool condition, const Pieces&... pieces) {
     if (!condition) throw Fault(cat(pieces...));
 }
 
-}  // namespace orograph::model
+}  // namespace orograph

@@ -1,9 +1,8 @@
 #include "safetensors_header.hpp"
 
-#include "fault.hpp"
-#include "quote.hpp"
-
 #include "orograph/core/error.hpp"
+#include "orograph/core/fault.hpp"
+#include "orograph/core/quote.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,7 +13,7 @@
 #include <tuple>
 #include <utility>
 
-namespace orograph::model {
+namespace orograph {
 namespace {
 
 using Json = nlohmann::json;
@@ -88,7 +87,7 @@ std::vector<std::int64_t> parse_shape(const Json& json, const std::string& name)
 }
 
 // Bytes that dtype and shape ask for.
-std::uint64_t needed_bytes(const HeaderEntry& entry) {
+std::uint64_t needed_bytes(const SafetensorsEntry& entry) {
     std::uint64_t bytes = element_bytes(entry.dtype);
     require(bytes > 0, "tensor ", quote(entry.name), " has the unknown dtype ", quote(entry.dtype));
     for (const std::int64_t size : entry.shape) {
@@ -98,7 +97,7 @@ std::uint64_t needed_bytes(const HeaderEntry& entry) {
     return bytes;
 }
 
-HeaderEntry parse_entry(const std::string& name, const Json& description, std::size_t data_bytes) {
+SafetensorsEntry parse_entry(const std::string& name, const Json& description, std::size_t data_bytes) {
     require(description.is_object() && description.size() <= 3, "tensor ", quote(name),
             " is not described by dtype, shape and data_offsets alone");
     const Json& dtype = member(description, "dtype", name);
@@ -111,17 +110,17 @@ HeaderEntry parse_entry(const std::string& name, const Json& description, std::s
     const std::uint64_t end = unsigned_number(offsets[1], "the second of data_offsets", name);
     require(begin <= end, "tensor ", quote(name), ": data_offsets [", begin, ", ", end, "] run backwards");
     require(end <= data_bytes, "tensor ", quote(name), " ends at byte ", end, " of ", data_bytes, " bytes of data (truncated?)");
-    HeaderEntry entry{name, dtype.get<std::string>(), parse_shape(shape, name), static_cast<std::size_t>(begin),
-                      static_cast<std::size_t>(end)};
+    SafetensorsEntry entry{name, dtype.get<std::string>(), parse_shape(shape, name), static_cast<std::size_t>(begin),
+                           static_cast<std::size_t>(end)};
     const std::uint64_t needed = needed_bytes(entry);
     require(end - begin == needed, "tensor ", quote(name), " has ", end - begin, " bytes where its dtype and shape make ", needed);
     return entry;
 }
 
 // Tensors follow one another from the first byte of the data to the last.
-void check_cover(const std::vector<HeaderEntry>& entries, std::size_t data_bytes) {
+void check_cover(const std::vector<SafetensorsEntry>& entries, std::size_t data_bytes) {
     std::size_t reached = 0;
-    for (const HeaderEntry& entry : entries) {
+    for (const SafetensorsEntry& entry : entries) {
         require(entry.begin == reached, "tensor ", quote(entry.name), " begins at byte ", entry.begin, " of the data, ",
                 entry.begin < reached ? "inside the tensor before it" : "leaving a hole", ", instead of ", reached);
         reached = entry.end;
@@ -129,8 +128,8 @@ void check_cover(const std::vector<HeaderEntry>& entries, std::size_t data_bytes
     require(reached == data_bytes, data_bytes - reached, " bytes follow the last tensor's");
 }
 
-Header check_header(const Json& json, std::size_t data_bytes) {
-    Header header;
+SafetensorsHeader check_header(const Json& json, std::size_t data_bytes) {
+    SafetensorsHeader header;
     for (const auto& [name, description] : json.items()) {
         if (name == metadata_key) {
             header.metadata = parse_metadata(description);
@@ -139,7 +138,7 @@ Header check_header(const Json& json, std::size_t data_bytes) {
         }
     }
     std::sort(header.entries.begin(), header.entries.end(),
-              [](const HeaderEntry& a, const HeaderEntry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+              [](const SafetensorsEntry& a, const SafetensorsEntry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
     check_cover(header.entries, data_bytes);
     return header;
 }
@@ -157,7 +156,7 @@ std::size_t element_bytes(std::string_view dtype) {
     return 0;
 }
 
-Header parse_header(std::string_view text, std::size_t data_bytes, const std::filesystem::path& path) {
+SafetensorsHeader parse_header(std::string_view text, std::size_t data_bytes, const std::filesystem::path& path) {
     try {
         return check_header(parse_json(text), data_bytes);
     } catch (const Fault& fault) {
@@ -165,10 +164,10 @@ Header parse_header(std::string_view text, std::size_t data_bytes, const std::fi
     }
 }
 
-std::string format_header(const Header& header) {
+std::string format_header(const SafetensorsHeader& header) {
     nlohmann::ordered_json json;
     if (!header.metadata.empty()) json[metadata_key] = header.metadata;
-    for (const HeaderEntry& entry : header.entries) {
+    for (const SafetensorsEntry& entry : header.entries) {
         json[entry.name] = {{"dtype", entry.dtype}, {"shape", entry.shape}, {"data_offsets", {entry.begin, entry.end}}};
     }
     std::string text = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -176,4 +175,4 @@ std::string format_header(const Header& header) {
     return text;
 }
 
-}  // namespace orograph::model
+}  // namespace orograph

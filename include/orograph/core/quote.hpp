@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace orograph::model {
+namespace orograph {
 
 // A name from a file in quotes, fit for a one-line message: whatever is not printable ASCII as '?', and no more than 80 characters.
 inline std::string quote(std::string_view name) {
@@ -13,4 +13,4 @@ inline std::string quote(std::string_view name) {
     return out + (name.size() > longest ? "...'" : "'");
 }
 
-}  // namespace orograph::model
+}  // namespace orograph

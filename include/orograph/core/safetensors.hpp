@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
-namespace orograph::model {
+namespace orograph {
 
 struct FileTensor {
     std::string name;
@@ -30,4 +31,28 @@ TensorFile read_safetensors(const std::filesystem::path& path);
 // Atomic (written beside, renamed); adds "orograph.checksum" to the metadata. Error(cannot_create), Error(io).
 void write_safetensors(const std::filesystem::path& path, TensorFile file);
 
-}  // namespace orograph::model
+// One tensor of a safetensors header; [begin, end) counts from the start of the data section.
+struct SafetensorsEntry {
+    std::string name;
+    std::string dtype;
+    std::vector<std::int64_t> shape;
+    std::size_t begin = 0, end = 0;
+};
+
+struct SafetensorsHeader {
+    std::map<std::string, std::string> metadata;
+    std::vector<SafetensorsEntry> entries;
+};
+
+// A safetensors file as views into its bytes.
+struct SafetensorsView {
+    SafetensorsHeader header;
+    std::span<const std::byte> data;
+
+    std::span<const std::byte> bytes_of(const SafetensorsEntry& entry) const { return data.subspan(entry.begin, entry.end - entry.begin); }
+};
+
+// Checks everything that read_safetensors() promises. Error(data), naming `path`.
+SafetensorsView view_safetensors(std::span<const std::byte> file, const std::filesystem::path& path);
+
+}  // namespace orograph

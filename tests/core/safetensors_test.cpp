@@ -1,4 +1,4 @@
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 
 #include "fresh_folder.hpp"
 
@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-namespace orograph::model {
+namespace orograph {
 namespace {
 
 using testing::HasSubstr;
@@ -217,4 +217,4 @@ TEST(Safetensors, SaysWhenThereIsNoFile) {
 }
 
 }  // namespace
-}  // namespace orograph::model
+}  // namespace orograph

@@ -1,6 +1,6 @@
-#include "orograph/model/safetensors.hpp"
+#include "orograph/core/safetensors.hpp"
 
-#include "safetensors_view.hpp"
+#include "safetensors_header.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
@@ -13,7 +13,7 @@
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian, and its bytes are used as they are");
 
-namespace orograph::model {
+namespace orograph {
 namespace {
 
 constexpr const char* checksum_key = "orograph.checksum";
@@ -43,7 +43,7 @@ std::string digest(std::span<const std::byte> data) {
     return Fingerprint().add(data).hex();
 }
 
-void verify_checksum(const Header& header, std::span<const std::byte> data, const std::filesystem::path& path) {
+void verify_checksum(const SafetensorsHeader& header, std::span<const std::byte> data, const std::filesystem::path& path) {
     const auto stored = header.metadata.find(checksum_key);
     if (stored == header.metadata.end()) return;
     OROGRAPH_VALIDATE(stored->second == digest(data), ExitCode::data, path,
@@ -73,7 +73,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     const std::vector<std::byte> bytes = read_file(path, max_file_bytes, "safetensors");
     const SafetensorsView view = view_safetensors(bytes, path);
     TensorFile file{view.header.metadata, {}};
-    for (const HeaderEntry& entry : view.header.entries) {
+    for (const SafetensorsEntry& entry : view.header.entries) {
         const auto data = view.bytes_of(entry);
         file.tensors.push_back({entry.name, entry.dtype, entry.shape, {data.begin(), data.end()}});
     }
@@ -81,7 +81,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
 }
 
 void write_safetensors(const std::filesystem::path& path, TensorFile file) {
-    Header header;
+    SafetensorsHeader header;
     std::vector<std::byte> data;
     header.entries.resize(file.tensors.size());
     for (const std::size_t k : place_by_element_size(file.tensors)) {
@@ -101,4 +101,4 @@ void write_safetensors(const std::filesystem::path& path, TensorFile file) {
     write_file_atomically(path, std::span<const std::byte>(bytes));
 }
 
-}  // namespace orograph::model
+}  // namespace orograph
