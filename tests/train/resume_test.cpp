@@ -20,11 +20,19 @@ using testing::TemporaryFolder;
 constexpr const char* newest = "run/resume.safetensors";
 constexpr const char* previous = "run/resume.previous.safetensors";
 
-// One small run of `architecture` that can be stopped after any number of steps, and what it leaves when it is not.
+// "dropout" is the perceptron with dropout in place of its second ReLU.
+model::Network make_network(const std::string& name) {
+    if (name != "dropout") return model::build_network(name, 1, 10);
+    model::Network network = model::build_network("mlp", 1, 10);
+    network.ops[5].kind = model::OpKind::dropout;
+    network.ops[5].probability = 0.5;
+    return network;
+}
+
+// One small run of a network that can be stopped after any number of steps, and what it leaves when it is not.
 class ResumeTest : public ::testing::TestWithParam<std::string> {
 protected:
-    ResumeTest()
-        : dataset_(make_dataset(38, 16)), network_(model::build_network(GetParam(), 1, 10)), start_(model::initial_weights(network_, 5)) {
+    ResumeTest() : dataset_(make_dataset(38, 16)), network_(make_network(GetParam())), start_(model::initial_weights(network_, 5)) {
         recipe_.lr = 0.02;
         recipe_.epochs = 3;
         recipe_.batch = 8;  // four batches and one of 6 images
@@ -213,7 +221,8 @@ TEST_P(FolderTest, KeepsTheLastFileWhenTheDiskIsFull) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folder, FolderTest, ::testing::Values("mlp"));
-INSTANTIATE_TEST_SUITE_P(Networks, ResumeTest, ::testing::Values("mlp", "resnet20"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Networks, ResumeTest, ::testing::Values("mlp", "dropout", "resnet20"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace orograph::train
