@@ -13,11 +13,12 @@ std::vector<int> segment_of_steps(const std::vector<Segment>& segments) {
 }
 
 // Whether a later segment reads the value, or what is added to it in place.
-std::vector<bool> kept_values(const Plan& plan, const std::vector<int>& segment, const std::vector<int>& last) {
+std::vector<bool> kept_values(const Plan& plan, std::span<const StepMemory> memory, const std::vector<int>& segment,
+                              const std::vector<int>& last) {
     std::vector<bool> kept(plan.steps.size());
     for (int i = static_cast<int>(plan.steps.size()) - 1; i >= 0; --i) {
         kept[i] = kept[i] || last[i] == no_value || segment[last[i]] != segment[i];
-        if (kept[i] && plan.steps[i].residual != no_value) kept[plan.steps[i].residual] = true;
+        if (kept[i] && memory[i].replaces_residual) kept[plan.steps[i].residual] = true;
     }
     return kept;
 }
@@ -27,18 +28,18 @@ std::vector<bool> kept_values(const Plan& plan, const std::vector<int>& segment,
 BufferPlan::BufferPlan(const Plan& plan, const std::vector<Segment>& segments, std::span<const StepMemory> memory, std::int64_t batch) {
     const std::vector<int> segment = segment_of_steps(segments);
     const std::vector<int> last = last_readers(plan);
-    const std::vector<bool> kept = kept_values(plan, segment, last);
+    const std::vector<bool> kept = kept_values(plan, memory, segment, last);
     for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
         const Step& step = plan.steps[i];
         const auto images = static_cast<std::size_t>(segments[segment[i]].images);
         reordered.emplace_back();
         for (const std::size_t bytes : memory[i].reordered) reordered.back().push_back(take(bytes * images));
-        if (step.residual != no_value)
+        if (memory[i].replaces_residual)
             values.push_back(values[step.residual]);
         else
             values.push_back(kept[i] ? add(memory[i].value * static_cast<std::size_t>(batch), true) : take(memory[i].value * images));
         free_.insert(free_.end(), reordered.back().begin(), reordered.back().end());
-        if (step.source != plan_input && last[step.source] == i && !whole[values[step.source]]) free_.push_back(values[step.source]);
+        release(step, last, i);
     }
 }
 
@@ -46,6 +47,15 @@ int BufferPlan::add(std::size_t bytes, bool whole_batch) {
     size_bytes.push_back(bytes);
     whole.push_back(whole_batch);
     return static_cast<int>(size_bytes.size()) - 1;
+}
+
+// What step `index` is the last to read; not what its result lies in now.
+void BufferPlan::release(const Step& step, const std::vector<int>& last, int index) {
+    std::vector<int> read = values_read(step);
+    std::ranges::sort(read);
+    for (const int value : std::ranges::subrange(read.begin(), std::ranges::unique(read).begin()))
+        if (value != plan_input && last[value] == index && !whole[values[value]] && values[value] != values.back())
+            free_.push_back(values[value]);
 }
 
 int BufferPlan::take(std::size_t bytes) {

@@ -12,6 +12,7 @@ namespace orograph::evaluate {
 struct StepMemory {
     std::size_t value = 0;               // its result
     std::vector<std::size_t> reordered;  // what its reorders write
+    bool replaces_residual = false;      // its result takes the residual's place
 };
 
 // Which buffer of a stream each value lives in. A value read in the segment that makes it is overwritten by the next part of the batch, and
@@ -22,7 +23,7 @@ public:
     // memory: of each step.
     BufferPlan(const Plan& plan, const std::vector<Segment>& segments, std::span<const StepMemory> memory, std::int64_t batch);
 
-    std::vector<int> values;                  // of each step; the residual's where there is one
+    std::vector<int> values;                  // of each step; the residual's where the result replaces it
     std::vector<std::vector<int>> reordered;  // of each step
     std::vector<std::size_t> size_bytes;      // of each buffer
     std::vector<bool> whole;                  // of each buffer: room for the batch
@@ -30,6 +31,7 @@ public:
 private:
     int add(std::size_t bytes, bool whole);
     int take(std::size_t bytes);
+    void release(const Step& step, const std::vector<int>& last, int index);
 
     std::vector<int> free_;
 };

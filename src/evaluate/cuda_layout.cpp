@@ -1,7 +1,5 @@
 #include "cuda_layout.hpp"
 
-#include "orograph/core/error.hpp"
-
 #include <algorithm>
 
 namespace orograph::evaluate {
@@ -14,10 +12,13 @@ std::int64_t aligned(std::int64_t bytes) {
     return (bytes + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
 }
 
-// 16 bytes where convolutions alone read the images; a linear layer would only read zeros.
+// Images as convolutions want them: pixels of 16 bytes. A linear layer would only read zeros, and groups cannot be padded at the end.
 std::int64_t padded_image_channels(const Plan& plan, gpu::Element element) {
-    const auto needs_none = [](const Step& step) { return step.source == plan_input && step.kind != StepKind::convolution; };
-    if (std::ranges::any_of(plan.steps, needs_none)) return plan.input[0];
+    const auto needs_none = [](const Step& step) {
+        return step.source == plan_input && (step.kind == StepKind::linear || step.groups > 1);
+    };
+    const auto wants = [](const Step& step) { return step.source == plan_input && step.kind == StepKind::convolution; };
+    if (std::ranges::any_of(plan.steps, needs_none) || std::ranges::none_of(plan.steps, wants)) return plan.input[0];
     const std::int64_t unit = 16 / size_of(element);
     return (plan.input[0] + unit - 1) / unit * unit;
 }
@@ -26,9 +27,12 @@ std::int64_t padded_image_channels(const Plan& plan, gpu::Element element) {
 bool is_only_added(const Plan& plan, int index) {
     const Step& step = plan.steps[index];
     if (step.kind != StepKind::convolution || step.relu || step.residual != no_value) return false;
-    const auto reads = [index](const Step& other) { return other.source == index; };
-    const auto adds = [index](const Step& other) { return other.residual == index; };
-    return std::ranges::none_of(plan.steps, reads) && std::ranges::count_if(plan.steps, adds) == 1;
+    int readers = 0, added = 0;
+    for (const Step& other : plan.steps) {
+        readers += static_cast<int>(std::ranges::count(values_read(other), index));
+        added += other.residual == index && other.layer >= 0 ? 1 : 0;
+    }
+    return readers == 1 && added == 1;
 }
 
 gpu::FoldLayer fold_layer_of(const Layer& layer, const model::ParameterSpace& space) {
@@ -69,10 +73,6 @@ void place(CudaLayout& layout) {
 }  // namespace
 
 CudaLayout make_layout(const Plan& plan, const model::ParameterSpace& space, Precision precision) {
-    const Step& last = plan.steps.back();
-    OROGRAPH_VALIDATE(
-        !last.relu && last.residual == no_value, ExitCode::config,
-        "the compiled evaluator has no form for a ReLU or an addition after the last linear layer; use evaluate.evaluator=reference");
     CudaLayout layout;
     layout.element = precision == Precision::bf16 ? gpu::Element::bfloat16 : gpu::Element::float32;
     layout.image_channels = padded_image_channels(plan, layout.element);
@@ -82,8 +82,9 @@ CudaLayout make_layout(const Plan& plan, const model::ParameterSpace& space, Pre
         layout.bias_elsewhere.push_back(is_only_added(plan, i));
         if (step.layer < 0) continue;
         gpu::FoldLayer& layer = layout.layers[step.layer];
-        layer.element = i + 1 == static_cast<int>(plan.steps.size()) ? gpu::Element::float32 : layout.element;
-        if (step.source == plan_input) layer.padded_channels = static_cast<std::int32_t>(layout.image_channels);
+        const bool stays_float32 = step.kind == StepKind::pointwise || i + 1 == static_cast<int>(plan.steps.size());
+        layer.element = stays_float32 ? gpu::Element::float32 : layout.element;
+        if (step.source == plan_input && step.groups == 1) layer.padded_channels = static_cast<std::int32_t>(layout.image_channels);
         if (step.residual >= 0 && layout.bias_elsewhere[step.residual]) layer.addend = plan.steps[step.residual].layer;
     }
     place(layout);

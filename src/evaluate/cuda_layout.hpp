@@ -18,9 +18,10 @@ struct CudaLayout {
     std::int64_t rows = 0;               // of bias and norm: the outputs of all layers
     int max_outputs = 0;
     PointSections sections;
-    gpu::Element element = gpu::Element::float32;  // of activations and of all weights but the last layer's, which are float32
-    std::int64_t image_channels = 0;               // of the resident images: fused convolutions want rows of 16 bytes
-    std::vector<bool> bias_elsewhere;              // of each step: its bias is part of the step's that adds its value
+    gpu::Element element =
+        gpu::Element::float32;         // of activations and of weights; float32 are the last layer's and those of pointwise steps
+    std::int64_t image_channels = 0;   // of the resident images: fused convolutions want rows of 16 bytes
+    std::vector<bool> bias_elsewhere;  // of each step: its bias is part of the step's that adds its value
 };
 
 CudaLayout make_layout(const Plan& plan, const model::ParameterSpace& space, Precision precision);

@@ -22,6 +22,11 @@ at::Tensor as_rows(const at::Tensor& value) {
     return value.dim() == 4 ? value.permute({0, 2, 3, 1}).reshape({value.size(0), -1}) : value;
 }
 
+// Of a value [B, C, H, W], or [B, C].
+at::Tensor as_image(const at::Tensor& value) {
+    return value.dim() == 4 ? value : value.view({value.size(0), value.size(1), 1, 1});
+}
+
 }  // namespace
 
 PointBuffer::PointBuffer(const CudaLayout& its_layout, at::Device device)
@@ -72,7 +77,9 @@ CudaNetwork::LayerTensors CudaNetwork::tensors_of(int layer, StepKind kind) cons
     };
     LayerTensors tensors;
     tensors.weight = section(place.weight_out, count, place.element);
-    if (kind == StepKind::convolution) {
+    if (kind == StepKind::pointwise) {
+        tensors.weight = tensors.weight.view({place.outputs});
+    } else if (kind == StepKind::convolution) {
         const auto& shape = plan_.layers[layer].shape;
         tensors.weight = channels_last(tensors.weight, shape[0], place.padded_channels, shape[2], shape[3]);
     } else {
@@ -90,66 +97,94 @@ void CudaNetwork::run(const at::Tensor& images, const at::Tensor& logits, const 
     std::size_t next = 0;
     for (int i = 0; i < static_cast<int>(plan_.steps.size()); ++i) {
         const Step& step = plan_.steps[i];
-        const at::Tensor source = step.source == plan_input ? images : values[step.source];
-        values[i] = run_step(i, source, step.residual == no_value ? at::Tensor() : values[step.residual], logits);
+        Inputs inputs{.source = step.source == plan_input ? images : values[step.source]};
+        for (const int value : step.others) inputs.others.push_back(values[value]);
+        if (step.residual != no_value) inputs.residual = values[step.residual];
+        values[i] = run_step(i, inputs, logits);
         if (next < measured_.size() && measured_[next] == i) {
             raise_to_magnitude(queue_, values[i], magnitudes.narrow(0, static_cast<std::int64_t>(next), 1));
             ++next;
         }
-        for (const int read : {step.source, step.residual})
+        for (const int read : values_read(step))
             if (read >= 0 && last_readers_[read] == i) values[read].reset();
     }
 }
 
 void CudaNetwork::finish_logits(const at::Tensor& logits) const {
-    finish_layer(queue_, logits, layers_[plan_.steps.back().layer].bias, {}, /*relu=*/false);
+    const Step& last = plan_.steps.back();
+    if (last.layer >= 0) finish_layer(queue_, logits, layers_[last.layer].bias, {}, /*relu=*/false);
 }
 
-at::Tensor CudaNetwork::run_step(int index, const at::Tensor& source, const at::Tensor& residual, const at::Tensor& logits) const {
-    const Step& step = plan_.steps[index];
-    switch (step.kind) {
+at::Tensor CudaNetwork::run_step(int index, const Inputs& inputs, const at::Tensor& logits) const {
+    switch (plan_.steps[index].kind) {
         case StepKind::convolution:
-            return run_convolution(index, source, residual);
+            return run_convolution(index, inputs);
         case StepKind::linear:
-            return run_linear(index, source, residual, logits);
+            return run_linear(index, inputs, logits);
         case StepKind::max_pool:
         case StepKind::avg_pool:
-            return run_pool(step, source);
+            return run_pool(index, inputs.source);
+        case StepKind::pointwise:
+            return run_pointwise(plan_.steps[index], inputs);
+        case StepKind::image:
+            return inputs.source.narrow(1, 0, plan_.input[0]).contiguous(at::MemoryFormat::ChannelsLast);
+        case StepKind::flatten:
+            return run_flatten(index, inputs.source, logits);
     }
     throw Error(ExitCode::internal, "a step of an unknown kind");
 }
 
-at::Tensor CudaNetwork::run_convolution(int index, const at::Tensor& source, const at::Tensor& residual) const {
+at::Tensor CudaNetwork::run_convolution(int index, const Inputs& inputs) const {
     const Step& step = plan_.steps[index];
     const LayerTensors& layer = layers_[step.layer];
-    const ConvolutionForm form{step.stride, step.padding, tf32_};
-    const at::Tensor input = source.to(layer.weight.scalar_type());
+    const at::Tensor source = as_image(inputs.source).to(layer.weight.scalar_type());
+    const bool adds = inputs.residual.defined();
     if (fused_[static_cast<std::size_t>(index)])
-        return convolution_add_relu(input, layer.weight, residual.defined() ? residual : zeros(step), residual.defined() ? 1 : 0,
-                                    layer.fused_bias, form);
-    const at::Tensor values = convolution(input, layer.weight, form);
-    if (!layout_.bias_elsewhere[static_cast<std::size_t>(index)]) finish_layer(queue_, values, layer.bias, residual, step.relu);
+        return convolution_add_relu(source, layer.weight, adds ? as_image(inputs.residual) : zeros(step), adds ? 1 : 0, layer.fused_bias,
+                                    form_of(step));
+    const at::Tensor values = convolution(source, layer.weight, form_of(step));
+    if (!layout_.bias_elsewhere[static_cast<std::size_t>(index)]) finish_layer(queue_, values, layer.bias, inputs.residual, step.relu);
     return values;
 }
 
-at::Tensor CudaNetwork::run_linear(int index, const at::Tensor& source, const at::Tensor& residual, const at::Tensor& logits) const {
+at::Tensor CudaNetwork::run_linear(int index, const Inputs& inputs, const at::Tensor& logits) const {
     const Step& step = plan_.steps[index];
     const LayerTensors& layer = layers_[step.layer];
-    const at::Tensor rows = as_rows(source).to(layer.weight.scalar_type());
-    if (index + 1 == static_cast<int>(plan_.steps.size())) {
+    const at::Tensor rows = as_rows(inputs.source).to(layer.weight.scalar_type());
+    if (is_last(index)) {
         at::Tensor out = logits;
         return at::mm_out(out, rows, layer.weight.t());
     }
     const at::Tensor values = at::mm(rows, layer.weight.t());
-    finish_layer(queue_, values, layer.bias, residual, step.relu);
+    finish_layer(queue_, values, layer.bias, inputs.residual, step.relu);
     return values;
 }
 
-// Averages stay float32: only the last layer reads them.
-at::Tensor CudaNetwork::run_pool(const Step& step, const at::Tensor& source) const {
+// Averages that only the logits are made of stay float32.
+at::Tensor CudaNetwork::run_pool(int index, const at::Tensor& source) const {
+    const Step& step = plan_.steps[index];
     const std::vector<std::int64_t> kernel{step.kernel, step.kernel}, stride{step.stride, step.stride}, padding{step.padding, step.padding};
-    if (step.kind == StepKind::avg_pool) return at::avg_pool2d(source.to(at::kFloat), kernel, stride, padding);
-    return at::max_pool2d(source, kernel, stride, padding, /*dilation=*/{1, 1}, step.ceil_mode);
+    if (step.kind == StepKind::max_pool)
+        return at::max_pool2d(as_image(source), kernel, stride, padding, /*dilation=*/{1, 1}, step.ceil_mode);
+    const at::Tensor averages = at::avg_pool2d(as_image(source).to(at::kFloat), kernel, stride, padding);
+    return is_last(index + 1) ? averages : averages.to(type_of(layout_.element));
+}
+
+at::Tensor CudaNetwork::run_pointwise(const Step& step, const Inputs& inputs) const {
+    const auto [channels, height, width] = step.output;
+    const at::Tensor out =
+        channels_last(at::empty({batch_ * channels * height * width}, zeros_.options()), batch_, channels, height, width);
+    std::vector<at::Tensor> parts{inputs.source};
+    parts.insert(parts.end(), inputs.others.begin(), inputs.others.end());
+    const LayerTensors layer = step.layer >= 0 ? layers_[step.layer] : LayerTensors{};
+    join_channels(queue_, parts, layer.weight, layer.bias, inputs.residual, step.relu, out);
+    return out;
+}
+
+// In the order C, H, W, as flatten is defined.
+at::Tensor CudaNetwork::run_flatten(int index, const at::Tensor& source, const at::Tensor& logits) const {
+    const at::Tensor row = source.reshape({batch_, -1});
+    return is_last(index) ? logits.copy_(row) : row.contiguous();
 }
 
 at::Tensor CudaNetwork::zeros(const Step& step) const {
@@ -166,11 +201,12 @@ bool CudaNetwork::can_fuse(int index) const {
     const Step& step = plan_.steps[index];
     const gpu::FoldLayer& place = layout_.layers[step.layer];
     const LayerTensors& layer = layers_[step.layer];
-    const at::Tensor source = channels_last(at::zeros({batch_ * place.padded_channels * step.input[1] * step.input[2]}, zeros_.options()),
-                                            batch_, place.padded_channels, step.input[1], step.input[2]);
+    const at::Tensor source =
+        channels_last(at::zeros({batch_ * place.padded_channels * step.groups * step.input[1] * step.input[2]}, zeros_.options()), batch_,
+                      place.padded_channels * step.groups, step.input[1], step.input[2]);
     const double factor = step.residual == no_value ? 0 : 1;
     try {
-        convolution_add_relu(source, layer.weight, zeros(step), factor, layer.fused_bias, {step.stride, step.padding, tf32_});
+        convolution_add_relu(source, layer.weight, zeros(step), factor, layer.fused_bias, form_of(step));
         return true;
     } catch (const c10::OutOfMemoryError&) {
         throw;

@@ -28,11 +28,11 @@ public:
 
     const PointBuffer& point() const { return point_; }
 
-    // Queues a batch. images: [batch, image_channels, H, W], channels last, of the layout's element. logits: [batch, classes] float32, all
-    // but the last layer's bias. magnitudes: int32 [measured steps], each raised to that of its step's values (a float32's bits).
+    // Queues a batch. images: [batch, image_channels, H, W], channels last, of the layout's element. logits: [batch, classes] float32,
+    // before finish_logits(). magnitudes: int32 [measured steps], each raised to that of its step's values (a float32's bits).
     void run(const at::Tensor& images, const at::Tensor& logits, const at::Tensor& magnitudes) const;
 
-    // Adds the last layer's bias to the logits of any number of batches.
+    // Adds what the logits of any number of batches lack: the bias of the linear layer that they come from.
     void finish_logits(const at::Tensor& logits) const;
 
     const std::vector<int>& measured() const { return measured_; }
@@ -48,10 +48,21 @@ private:
     };
 
     LayerTensors tensors_of(int layer, StepKind kind) const;
-    at::Tensor run_step(int index, const at::Tensor& source, const at::Tensor& residual, const at::Tensor& logits) const;
-    at::Tensor run_convolution(int index, const at::Tensor& source, const at::Tensor& residual) const;
-    at::Tensor run_linear(int index, const at::Tensor& source, const at::Tensor& residual, const at::Tensor& logits) const;
-    at::Tensor run_pool(const Step& step, const at::Tensor& source) const;
+    // What a step reads.
+    struct Inputs {
+        at::Tensor source;
+        std::vector<at::Tensor> others;
+        at::Tensor residual;  // undefined: none
+    };
+
+    at::Tensor run_step(int index, const Inputs& inputs, const at::Tensor& logits) const;
+    at::Tensor run_convolution(int index, const Inputs& inputs) const;
+    at::Tensor run_linear(int index, const Inputs& inputs, const at::Tensor& logits) const;
+    at::Tensor run_pool(int index, const at::Tensor& source) const;
+    at::Tensor run_pointwise(const Step& step, const Inputs& inputs) const;
+    at::Tensor run_flatten(int index, const at::Tensor& source, const at::Tensor& logits) const;
+    bool is_last(int index) const { return index + 1 == static_cast<int>(plan_.steps.size()); }
+    ConvolutionForm form_of(const Step& step) const { return {step.stride, step.padding, step.groups, tf32_}; }
     at::Tensor zeros(const Step& step) const;
     bool is_fusable(int index) const;
     bool can_fuse(int index) const;

@@ -2,6 +2,7 @@
 
 #include "orograph/core/error.hpp"
 #include "orograph/gpu/activation.hpp"
+#include "orograph/gpu/pointwise.hpp"
 
 #include <ATen/Context.h>
 
@@ -42,18 +43,18 @@ at::Tensor convolution_add_relu(const at::Tensor& source, const at::Tensor& weig
     const Sizes stride{form.stride, form.stride}, padding{form.padding, form.padding}, dilation{1, 1};
     if (source.is_cuda()) {
         const ConvolutionPrecision precision(form.tf32);
-        return at::cudnn_convolution_add_relu(source, weight, residual, factor, bias, stride, padding, dilation, /*groups=*/1);
+        return at::cudnn_convolution_add_relu(source, weight, residual, factor, bias, stride, padding, dilation, form.groups);
     }
-    const at::Tensor values = at::conv2d(source, weight, bias, stride, padding);
+    const at::Tensor values = at::conv2d(source, weight, bias, stride, padding, dilation, form.groups);
     return (factor == 0 ? values : values.add(residual, factor)).relu().contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 at::Tensor convolution(const at::Tensor& source, const at::Tensor& weight, const ConvolutionForm& form) {
     const Sizes stride{form.stride, form.stride}, padding{form.padding, form.padding}, dilation{1, 1};
     if (source.is_cuda())
-        return at::cudnn_convolution(source, weight, padding, stride, dilation, /*groups=*/1, /*benchmark=*/false, /*deterministic=*/true,
+        return at::cudnn_convolution(source, weight, padding, stride, dilation, form.groups, /*benchmark=*/false, /*deterministic=*/true,
                                      form.tf32);
-    return at::conv2d(source, weight, {}, stride, padding).contiguous(at::MemoryFormat::ChannelsLast);
+    return at::conv2d(source, weight, {}, stride, padding, dilation, form.groups).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 // The values' storage in memory order: rows of C.
@@ -66,6 +67,21 @@ void finish_layer(const Queue& queue, const at::Tensor& values, const at::Tensor
                                queue.stream());
     else
         gpu::finish_layer_cpu(values.mutable_data_ptr(), element_of(values), rows, columns, bias_data, residual_data, relu);
+}
+
+void join_channels(const Queue& queue, const std::vector<at::Tensor>& parts, const at::Tensor& scale, const at::Tensor& shift,
+                   const at::Tensor& residual, bool relu, const at::Tensor& out) {
+    const std::int64_t rows = out.numel() / out.size(1);
+    std::vector<gpu::ColumnPart> columns;
+    for (const at::Tensor& part : parts) columns.push_back({part.const_data_ptr(), part.size(1)});
+    const float* scale_data = scale.defined() ? scale.const_data_ptr<float>() : nullptr;
+    const float* shift_data = shift.defined() ? shift.const_data_ptr<float>() : nullptr;
+    const void* residual_data = residual.defined() ? residual.const_data_ptr() : nullptr;
+    if (out.is_cuda())
+        gpu::join_columns_cuda(columns, element_of(out), rows, scale_data, shift_data, residual_data, relu, out.mutable_data_ptr(),
+                               queue.stream());
+    else
+        gpu::join_columns_cpu(columns, element_of(out), rows, scale_data, shift_data, residual_data, relu, out.mutable_data_ptr());
 }
 
 void raise_to_magnitude(const Queue& queue, const at::Tensor& values, const at::Tensor& slot) {

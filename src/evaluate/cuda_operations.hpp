@@ -12,7 +12,7 @@
 namespace orograph::evaluate {
 
 struct ConvolutionForm {
-    std::int64_t stride = 1, padding = 0;
+    std::int64_t stride = 1, padding = 0, groups = 1;
     bool tf32 = false;
 };
 
@@ -26,6 +26,11 @@ at::Tensor convolution(const at::Tensor& source, const at::Tensor& weight, const
 
 // In place; bias float32 or undefined, residual of the values' type or undefined.
 void finish_layer(const Queue& queue, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& residual, bool relu);
+
+// The pointwise step: the parts' channels one behind the other, each times scale plus shift, plus residual, then ReLU. scale, shift: [C]
+// float32 or undefined; parts, residual (undefined: none) and out of one type, each a matrix with a row a pixel.
+void join_channels(const Queue& queue, const std::vector<at::Tensor>& parts, const at::Tensor& scale, const at::Tensor& shift,
+                   const at::Tensor& residual, bool relu, const at::Tensor& out);
 
 // slot: one int32 that holds a float32's bits.
 void raise_to_magnitude(const Queue& queue, const at::Tensor& values, const at::Tensor& slot);

@@ -1,6 +1,7 @@
 #include "orograph/evaluate/evaluator.hpp"
 
 #include "factories.hpp"
+#include "plan.hpp"
 #include "precision.hpp"
 
 #include "orograph/core/cores.hpp"
@@ -45,6 +46,20 @@ std::unique_ptr<Evaluator> make_evaluator(const model::Network& network, const O
     prepare(options.device);
     if (options.kind == Kind::reference) return make_reference(network, options);
     return options.device.is_cpu() ? make_compiled_cpu(network, options) : make_compiled_cuda(network, options);
+}
+
+std::string describe_path(const model::Network& network, Kind kind) {
+    if (kind == Kind::compiled) {
+        const Plan plan = make_plan(network);
+        return cat("compiled, ", plan.steps.size(), " fused steps: ", summary(plan));
+    }
+    const std::string plain = cat("reference, the plain network's ", network.ops.size(), " operations one by one");
+    try {
+        make_plan(network);
+    } catch (const Error& error) {
+        return cat(plain, "; ", error.what());
+    }
+    return plain;
 }
 
 BatchRange shard_range(std::int64_t batches, int shard, int shards) {

@@ -22,21 +22,24 @@ void scale_row(std::span<const float> in, double scale, float* out) {
 
 void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,
                 FoldedLayer& folded) {
-    const auto weight = tensor(parameters, space.parameters, layer.weight);
+    const auto parameter = [&](int index) { return tensor(parameters, space.parameters, index); };
+    const auto state = [&](int index) { return tensor(states, space.states, index); };
     const auto outputs = static_cast<std::size_t>(layer.shape[0]);
-    const std::size_t row = weight.size() / outputs;
-    OROGRAPH_EXPECT(row == static_cast<std::size_t>(layer.shape[1] * layer.shape[2] * layer.shape[3]));
-    folded.weight.resize(weight.size());
+    const auto row = static_cast<std::size_t>(layer.shape[1] * layer.shape[2] * layer.shape[3]);
+    OROGRAPH_EXPECT(layer.weight >= 0 ? parameter(layer.weight).size() == outputs * row : row == 1);
+    folded.weight.resize(outputs * row);
     folded.bias.resize(outputs);
     for (std::size_t k = 0; k < outputs; ++k) {
         double scale = 1;
-        double bias = layer.bias >= 0 ? tensor(parameters, space.parameters, layer.bias)[k] : 0;
-        if (layer.gamma >= 0) {
-            scale = tensor(parameters, space.parameters, layer.gamma)[k] /
-                    std::sqrt(tensor(states, space.states, layer.variance)[k] + layer.epsilon);
-            bias = tensor(parameters, space.parameters, layer.beta)[k] + (bias - tensor(states, space.states, layer.mean)[k]) * scale;
+        double bias = layer.bias >= 0 ? parameter(layer.bias)[k] : 0;
+        if (layer.variance >= 0) {
+            scale = (layer.gamma >= 0 ? parameter(layer.gamma)[k] : 1) / std::sqrt(state(layer.variance)[k] + layer.epsilon);
+            bias = (layer.beta >= 0 ? parameter(layer.beta)[k] : 0) + (bias - state(layer.mean)[k]) * scale;
         }
-        scale_row(weight.subspan(k * row, row), scale, folded.weight.data() + k * row);
+        if (layer.weight >= 0)
+            scale_row(parameter(layer.weight).subspan(k * row, row), scale, folded.weight.data() + k * row);
+        else
+            folded.weight[k] = static_cast<float>(scale);
         folded.bias[k] = static_cast<float>(bias);
     }
 }

@@ -7,7 +7,8 @@
 
 namespace orograph::evaluate {
 
-// weight [outputs, C, H, W] in C order and bias [outputs] of one layer with its batch norm in them.
+// weight [outputs, C, H, W] in C order and bias [outputs] of one layer with its batch norm in them; of a batch norm by itself scale and
+// shift.
 struct FoldedLayer {
     std::vector<float> weight;
     std::vector<float> bias;

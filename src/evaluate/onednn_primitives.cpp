@@ -49,9 +49,9 @@ struct Geometry {
 
 Primitive make_convolution(const Setting& setting, const Step& step, const Layer& layer, const Geometry& geometry, const Desc& source,
                            const Desc& destination) {
-    const dnnl::convolution_forward::desc operation(
-        prop_kind::forward_inference, algorithm::convolution_direct, source, any_format(geometry.weights, setting.type),
-        Desc({geometry.weights[0]}, Type::f32, Tag::x), destination, geometry.stride, geometry.padding, geometry.padding);
+    const dnnl::convolution_forward::desc operation(prop_kind::forward_inference, algorithm::convolution_direct, source,
+                                                    any_format(geometry.weights, setting.type), Desc({layer.shape[0]}, Type::f32, Tag::x),
+                                                    destination, geometry.stride, geometry.padding, geometry.padding);
     const auto description = without_gemm({operation, fused(step), setting.engine}, layer.name);
     return {dnnl::convolution_forward(description),
             description.src_desc(),
@@ -65,29 +65,64 @@ void append(std::vector<Reorder>& reorders, std::optional<Reorder> reorder) {
     if (reorder) reorders.push_back(std::move(*reorder));
 }
 
-Primitive make_image_convolution(const Setting& setting, const Step& step, const Layer& layer, std::int64_t images, const Desc& value,
-                                 const std::optional<Desc>& residual) {
-    const Geometry geometry{.weights = Dims(layer.shape.begin(), layer.shape.end()),
-                            .stride = {step.stride, step.stride},
-                            .padding = {step.padding, step.padding}};
+// Of how many groups the library's weights are. Its kernels take one channel a group or multiples of `lanes`; narrower groups are joined,
+// with zeros between them.
+std::int64_t library_groups(const Setting& setting, const Step& step) {
+    const std::int64_t groups = step.groups, inputs = step.input[0] / groups, outputs = step.output[0] / groups;
+    if (inputs == 1 && outputs == 1) return groups;
+    for (std::int64_t joined = 1; joined < groups; ++joined)
+        if (groups % joined == 0 && inputs * joined % setting.lanes == 0 && outputs * joined % setting.lanes == 0) return groups / joined;
+    return 1;
+}
+
+Dims weight_dims(const Setting& setting, const Step& step, const Layer& layer) {
+    const std::int64_t groups = library_groups(setting, step);
+    if (groups == 1) return {layer.shape[0], step.input[0], layer.shape[2], layer.shape[3]};
+    return {groups, layer.shape[0] / groups, step.input[0] / groups, layer.shape[2], layer.shape[3]};
+}
+
+Primitive make_image_convolution(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
+    const Step& step = plan.steps[index];
+    const Layer& layer = plan.layers[step.layer];
+    const Geometry geometry{
+        .weights = weight_dims(setting, step, layer), .stride = {step.stride, step.stride}, .padding = {step.padding, step.padding}};
     // The images themselves are few channels, for which the library has formats of its own.
     const Desc source = step.source == plan_input ? any_format(value.dims(), setting.type) : value;
-    Primitive primitive =
-        make_convolution(setting, step, layer, geometry, source, residual.value_or(activations(setting, images, step.output)));
+    Primitive primitive = make_convolution(setting, step, layer, geometry, source, format_of(setting, plan, index, images));
     append(primitive.reorders, reorder_if_different(value, primitive.source, setting.engine));
     return primitive;
 }
 
-Primitive make_linear(const Setting& setting, const Step& step, const Layer& layer, std::int64_t images, const Desc& value,
-                      const std::optional<Desc>& residual, Type result) {
+// Rows [images, length] in C order, as a tensor [1, length, 1, images].
+Desc rows(std::int64_t images, std::int64_t length, Type type) {
+    return Desc({1, length, 1, images}, type, Tag::nhwc);
+}
+
+// Whether a value [images, C, H, W] lies in memory as rows in the order C, H, W.
+bool lies_in_rows(const Desc& value) {
+    const Desc plain(value.dims(), value.data_type(), Tag::nchw);
+    return value == plain || (value.dims()[2] * value.dims()[3] == 1 && value.get_size() == plain.get_size());
+}
+
+Primitive make_linear(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
+    const Step& step = plan.steps[index];
+    const Layer& layer = plan.layers[step.layer];
     const std::int64_t length = step.input[0] * step.input[1] * step.input[2];
     const Geometry geometry{.weights = {layer.shape[0], length, 1, 1}, .stride = {1, 1}, .padding = {0, 0}};
-    const Desc source = rows(images, length, setting.type);
-    Primitive primitive = make_convolution(setting, step, layer, geometry, source, residual.value_or(rows(images, layer.shape[0], result)));
-    // An image value in the order C, H, W is the same memory as rows.
-    if (value != source)
-        append(primitive.reorders, reorder_if_different(value, Desc(value.dims(), setting.type, Tag::nchw), setting.engine));
+    const Type result = format_of(setting, plan, index, images).data_type();
+    Primitive primitive =
+        make_convolution(setting, step, layer, geometry, rows(images, length, setting.type), rows(images, layer.shape[0], result));
+    if (!lies_in_rows(value) || value.data_type() != setting.type)
+        primitive.reorders.push_back(make_reorder(value, Desc(value.dims(), setting.type, Tag::nchw), setting.engine));
     return primitive;
+}
+
+// Of the images into the format of all values, or of a value into rows.
+Primitive make_copy(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
+    const Desc format = format_of(setting, plan, index, images);
+    const bool flatten = plan.steps[index].kind == StepKind::flatten;
+    Reorder copy = make_reorder(value, flatten ? Desc(value.dims(), format.data_type(), Tag::nchw) : format, setting.engine);
+    return {copy.primitive, copy.from, {}, copy.to, copy.scratchpad, {}};
 }
 
 // Padding after the last row or column, with which ceil mode's window just fits.
@@ -95,40 +130,59 @@ std::int64_t padding_after(std::int64_t in, std::int64_t out, const Step& step) 
     return std::max<std::int64_t>(0, (out - 1) * step.stride + step.kernel - in - step.padding);
 }
 
-Primitive make_pool(const Setting& setting, const Step& step, std::int64_t images, const Desc& value) {
+Primitive make_pool(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
+    const Step& step = plan.steps[index];
     const auto kind = step.kind == StepKind::max_pool ? algorithm::pooling_max : algorithm::pooling_avg_include_padding;
     const Dims stride{step.stride, step.stride}, kernel{step.kernel, step.kernel}, before{step.padding, step.padding};
     const Dims after{padding_after(step.input[1], step.output[1], step), padding_after(step.input[2], step.output[2], step)};
-    const dnnl::pooling_forward::desc operation(prop_kind::forward_inference, kind, value, activations(setting, images, step.output),
-                                                stride, kernel, before, after);
+    const dnnl::pooling_forward::desc operation(prop_kind::forward_inference, kind, value, format_of(setting, plan, index, images), stride,
+                                                kernel, before, after);
     const dnnl::pooling_forward::primitive_desc description(operation, user_scratchpad(), setting.engine);
     return {dnnl::pooling_forward(description), description.src_desc(), {}, description.dst_desc(), description.scratchpad_desc(), {}};
 }
 
-}  // namespace
-
-Desc activations(const Setting& setting, std::int64_t images, const std::array<std::int64_t, 3>& shape) {
-    const Tag grouped = setting.lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
-    return Desc({images, shape[0], shape[1], shape[2]}, setting.type, shape[0] % setting.lanes == 0 ? grouped : Tag::nhwc);
+// What a step without spatial order gives, and what is computed from that number by number.
+bool is_row(const Plan& plan, const Step& step) {
+    if (step.kind == StepKind::pointwise) return is_row(plan, plan.steps[step.source]);
+    return step.kind == StepKind::linear || step.kind == StepKind::flatten;
 }
 
-Desc rows(std::int64_t images, std::int64_t length, Type type) {
-    return Desc({1, length, 1, images}, type, Tag::nhwc);
+}  // namespace
+
+Desc format_of(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images) {
+    const Step& step = plan.steps[index];
+    const Type type = index + 1 == plan.steps.size() ? Type::f32 : setting.type;
+    const Tag grouped = setting.lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
+    const bool padded = step.output[0] % setting.lanes != 0;
+    return Desc({images, step.output[0], step.output[1], step.output[2]}, type, padded && is_row(plan, step) ? Tag::nhwc : grouped);
+}
+
+Reorder make_reorder(const Desc& from, const Desc& to, const dnnl::engine& engine) {
+    const dnnl::reorder::primitive_desc description(engine, from, engine, to, user_scratchpad());
+    return {dnnl::reorder(description), from, to, description.scratchpad_desc()};
 }
 
 std::optional<Reorder> reorder_if_different(const Desc& from, const Desc& to, const dnnl::engine& engine) {
     if (from == to) return std::nullopt;
-    const dnnl::reorder::primitive_desc description(engine, from, engine, to, user_scratchpad());
-    return Reorder{dnnl::reorder(description), from, to, description.scratchpad_desc()};
+    return make_reorder(from, to, engine);
 }
 
-Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value,
-                         const std::optional<Desc>& residual) {
-    const Step& step = plan.steps[index];
-    if (step.layer < 0) return make_pool(setting, step, images, value);
-    const Layer& layer = plan.layers[step.layer];
-    if (step.kind == StepKind::convolution) return make_image_convolution(setting, step, layer, images, value, residual);
-    return make_linear(setting, step, layer, images, value, residual, index + 1 == plan.steps.size() ? Type::f32 : setting.type);
+Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
+    switch (plan.steps[index].kind) {
+        case StepKind::convolution:
+            return make_image_convolution(setting, plan, index, images, value);
+        case StepKind::linear:
+            return make_linear(setting, plan, index, images, value);
+        case StepKind::max_pool:
+        case StepKind::avg_pool:
+            return make_pool(setting, plan, index, images, value);
+        case StepKind::image:
+        case StepKind::flatten:
+            return make_copy(setting, plan, index, images, value);
+        case StepKind::pointwise:
+            break;
+    }
+    throw Error(ExitCode::internal, "a pointwise step has no primitive of the library");
 }
 
 }  // namespace orograph::evaluate::onednn

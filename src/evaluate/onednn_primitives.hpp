@@ -27,17 +27,16 @@ struct Setting {
     int lanes = 8;          // channels that lie together
 };
 
-// The format of an image value [images, C, H, W]: groups of `lanes` channels where these divide C, else channels last.
-Desc activations(const Setting& setting, std::int64_t images, const std::array<std::int64_t, 3>& shape);
-
-// The format of a linear layer's value: rows [images, length] in C order, as a tensor [1, length, 1, images].
-Desc rows(std::int64_t images, std::int64_t length, Type type);
+// The format of the value of step `index`: [images, C, H, W] in groups of `lanes` channels, the last one filled up with zeros; of a row
+// (linear, flatten) without these zeros. The logits are float32.
+Desc format_of(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images);
 
 // Copies a tensor from one format to another.
 struct Reorder {
     dnnl::reorder primitive;
     Desc from, to, scratchpad;
 };
+Reorder make_reorder(const Desc& from, const Desc& to, const dnnl::engine& engine);
 
 // None where the two formats are the same.
 std::optional<Reorder> reorder_if_different(const Desc& from, const Desc& to, const dnnl::engine& engine);
@@ -51,11 +50,11 @@ struct Primitive {
     std::vector<Reorder> reorders;
 };
 
-// The primitive of step `index` for `images` images, which reads a value of format `value`. residual: the format of the value it adds to;
-// the result then takes that value's place. All primitives take a scratchpad from the caller, so that several threads may run one at once.
-// Create them with one OpenMP thread: that number is built in. A linear layer is a 1x1 convolution over one image whose pixels are the
-// batch: oneDNN's inner product needs its own GEMM, which cannot run beside LibTorch's (see without_gemm() in the source).
-Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value,
-                         const std::optional<Desc>& residual);
+// The primitive of step `index` (not of a pointwise one) for `images` images, which reads a value of format `value`. A residual is what the
+// destination holds before. All primitives take a scratchpad from the caller, so that several threads may run one at once. Create them with
+// one OpenMP thread: that number is built in. A linear layer is a 1x1 convolution over one image whose pixels are the batch: oneDNN's inner
+// product needs its own GEMM, which cannot run beside LibTorch's (see without_gemm() in the source). A grouped convolution whose groups are
+// narrower than the library's kernels has weights for fewer, wider groups: `weights` tells.
+Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value);
 
 }  // namespace orograph::evaluate::onednn

@@ -17,8 +17,8 @@ std::int64_t volume(const std::array<std::int64_t, 3>& shape) {
 }
 
 bool suits_winograd(const Step& step, int lanes) {
-    return step.kind == StepKind::convolution && step.kernel == 3 && step.stride == 1 && step.padding == 1 && step.input[0] % lanes == 0 &&
-           step.output[0] % lanes == 0 && step.input[1] >= 2 && step.input[2] >= 2;
+    return step.kind == StepKind::convolution && step.groups == 1 && step.kernel == 3 && step.stride == 1 && step.padding == 1 &&
+           step.input[0] % lanes == 0 && step.output[0] % lanes == 0 && step.input[1] >= 2 && step.input[2] >= 2;
 }
 
 // Images that a step wants: as many as the cache holds, and enough positions of the window for each weight read.

@@ -1,27 +1,10 @@
+#include "bfloat16.cuh"
 #include "device.cuh"
 #include "launch.hpp"
-
-#include <cuda_bf16.h>
 
 namespace orograph::gpu {
 
 namespace {
-
-__device__ float to_float(float value) {
-    return value;
-}
-
-__device__ float to_float(__nv_bfloat16 value) {
-    return __bfloat162float(value);
-}
-
-__device__ void assign(float& to, float value) {
-    to = value;
-}
-
-__device__ void assign(__nv_bfloat16& to, float value) {
-    to = __float2bfloat16_rn(value);
-}
 
 template <class Value>
 __global__ void finish_layer(Value* values, std::size_t count, std::size_t columns, const float* bias, const Value* residual, bool relu) {

@@ -6,22 +6,6 @@
 
 namespace orograph::gpu {
 
-namespace {
-
-float load(const void* values, Element element, std::int64_t index) {
-    if (element == Element::float32) return static_cast<const float*>(values)[index];
-    return to_float(static_cast<const std::uint16_t*>(values)[index]);
-}
-
-void store(void* values, Element element, std::int64_t index, float value) {
-    if (element == Element::float32)
-        static_cast<float*>(values)[index] = value;
-    else
-        static_cast<std::uint16_t*>(values)[index] = to_bfloat16(value);
-}
-
-}  // namespace
-
 void finish_layer_cpu(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias, const void* residual,
                       bool relu) {
     for (std::int64_t i = 0; i < rows * columns; ++i) {

@@ -6,6 +6,7 @@
 #include "orograph/gpu/fold.hpp"
 #include "orograph/gpu/losses.hpp"
 #include "orograph/gpu/perturb.hpp"
+#include "orograph/gpu/pointwise.hpp"
 
 #include <algorithm>
 
@@ -74,6 +75,22 @@ void fold_point_cuda(const FoldLayer* layers, int layer_count, int max_outputs, 
 void finish_layer_cuda(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias, const void* residual,
                        bool relu, void* stream) {
     check(launch_finish_layer(values, element, rows, columns, bias, residual, relu, static_cast<cudaStream_t>(stream)), "finish_layer");
+}
+
+void join_columns_cuda(std::span<const ColumnPart> parts, Element element, std::int64_t rows, const float* scale, const float* shift,
+                       const void* residual, bool relu, void* out, void* stream) {
+    PartPack pack{};
+    for (const ColumnPart& part : parts) pack.columns += part.columns;
+    for (std::size_t first = 0; first < parts.size(); first += max_parts) {
+        pack.begin[0] = pack.begin[pack.count];  // where the parts before end
+        pack.count = static_cast<int>(std::min<std::size_t>(max_parts, parts.size() - first));
+        for (int k = 0; k < pack.count; ++k) {
+            pack.values[k] = parts[first + k].values;
+            pack.begin[k + 1] = pack.begin[k] + parts[first + k].columns;
+        }
+        check(launch_join_columns(pack, element, rows, scale, shift, residual, relu, out, static_cast<cudaStream_t>(stream)),
+              "join_columns");
+    }
 }
 
 void raise_to_magnitude_cuda(const void* values, Element element, std::int64_t count, std::uint32_t* slot, void* stream) {

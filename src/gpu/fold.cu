@@ -32,11 +32,13 @@ struct Fold {
 __device__ Fold fold_of(const FoldLayer& layer, const FoldPoint& point, int output) {
     Fold fold;
     if (layer.bias >= 0) fold.bias = parameter(point, layer.bias + output);
-    if (layer.gamma < 0) return fold;
+    if (layer.variance < 0) return fold;
+    const double gamma = layer.gamma >= 0 ? parameter(point, layer.gamma + output) : 1;
+    const double beta = layer.beta >= 0 ? parameter(point, layer.beta + output) : 0;
     const double deviation = __dsqrt_rn(__dadd_rn(state(point, layer.variance + output), layer.epsilon));
-    fold.scale = __ddiv_rn(parameter(point, layer.gamma + output), deviation);
+    fold.scale = __ddiv_rn(gamma, deviation);
     const double centred = __dsub_rn(fold.bias, state(point, layer.mean + output));
-    fold.bias = __dadd_rn(parameter(point, layer.beta + output), __dmul_rn(centred, fold.scale));
+    fold.bias = __dadd_rn(beta, __dmul_rn(centred, fold.scale));
     return fold;
 }
 
@@ -76,9 +78,11 @@ __global__ void fold_point(const FoldLayer* layers, const __grid_constant__ Fold
     for (int i = static_cast<int>(threadIdx.x); i < count; i += fold_threads) {
         const int channel = i % columns, position = i / columns;
         float value = 0;
-        if (channel < layer.channels)
-            value = static_cast<float>(
-                __dmul_rn(fold.scale, parameter(point, first + static_cast<std::int64_t>(channel) * layer.window + position)));
+        if (channel < layer.channels) {
+            const double weight =
+                layer.weight < 0 ? 1 : parameter(point, first + static_cast<std::int64_t>(channel) * layer.window + position);
+            value = static_cast<float>(__dmul_rn(fold.scale, weight));
+        }
         norm += fabsf(store(folded.weights + layer.weight_out, layer.element, first_out + i, value));
     }
     norm = block_sum(norm);

@@ -32,9 +32,11 @@ struct Fold {
 Fold fold_of(const FoldLayer& layer, const FoldPoint& point, std::int64_t output) {
     Fold fold;
     if (layer.bias >= 0) fold.bias = parameter(point, layer.bias + output);
-    if (layer.gamma < 0) return fold;
-    fold.scale = parameter(point, layer.gamma + output) / std::sqrt(state(point, layer.variance + output) + layer.epsilon);
-    fold.bias = parameter(point, layer.beta + output) + (fold.bias - state(point, layer.mean + output)) * fold.scale;
+    if (layer.variance < 0) return fold;
+    const double gamma = layer.gamma >= 0 ? parameter(point, layer.gamma + output) : 1;
+    const double beta = layer.beta >= 0 ? parameter(point, layer.beta + output) : 0;
+    fold.scale = gamma / std::sqrt(state(point, layer.variance + output) + layer.epsilon);
+    fold.bias = beta + (fold.bias - state(point, layer.mean + output)) * fold.scale;
     return fold;
 }
 
@@ -56,7 +58,10 @@ void fold_row(const FoldLayer& layer, const FoldPoint& point, std::int64_t outpu
     for (std::int64_t position = 0; position < layer.window; ++position)
         for (std::int64_t channel = 0; channel < layer.padded_channels; ++channel) {
             float value = 0;
-            if (channel < layer.channels) value = static_cast<float>(scale * parameter(point, first + channel * layer.window + position));
+            if (channel < layer.channels) {
+                const double weight = layer.weight < 0 ? 1 : parameter(point, first + channel * layer.window + position);
+                value = static_cast<float>(scale * weight);
+            }
             value = store(folded.weights + layer.weight_out, layer.element, first_out + position * layer.padded_channels + channel, value);
             norm += std::abs(value);
         }

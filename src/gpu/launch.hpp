@@ -32,6 +32,19 @@ cudaError_t launch_fold_point(const FoldLayer* layers, int layer_count, int max_
 cudaError_t launch_finish_layer(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias,
                                 const void* residual, bool relu, cudaStream_t stream);
 
+// Matrices side by side of one launch; more take several launches.
+constexpr int max_parts = 32;
+
+struct PartPack {
+    const void* values[max_parts];
+    std::int64_t begin[max_parts + 1];  // in the columns of the result; of the last one, where it ends
+    std::int64_t columns;               // of the result
+    int count;
+};
+
+cudaError_t launch_join_columns(const PartPack& parts, Element element, std::int64_t rows, const float* scale, const float* shift,
+                                const void* residual, bool relu, void* out, cudaStream_t stream);
+
 cudaError_t launch_raise_to_magnitude(const void* values, Element element, std::int64_t count, std::uint32_t* slot, cudaStream_t stream);
 
 }  // namespace orograph::gpu

@@ -4,6 +4,7 @@
 #include "orograph/gpu/fold.hpp"
 #include "orograph/gpu/losses.hpp"
 #include "orograph/gpu/perturb.hpp"
+#include "orograph/gpu/pointwise.hpp"
 
 namespace orograph::gpu {
 
@@ -40,6 +41,10 @@ void fold_point_cuda(const FoldLayer*, int, int, const FoldPoint&, const FoldedP
 }
 
 void finish_layer_cuda(void*, Element, std::int64_t, std::int64_t, const float*, const void*, bool, void*) {
+    throw_not_configured();
+}
+
+void join_columns_cuda(std::span<const ColumnPart>, Element, std::int64_t, const float*, const float*, const void*, bool, void*, void*) {
     throw_not_configured();
 }
 

@@ -2,6 +2,7 @@
 
 #include "fixtures.hpp"
 #include "fold.hpp"
+#include "sketch.hpp"
 
 #include "orograph/gpu/fold.hpp"
 
@@ -91,7 +92,7 @@ TEST_P(Layout, KeepsSectionsApartAndAligned) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, Layout, testing::Values("resnet20", "resnet20_noshort", "vgg9", "mlp"));
+INSTANTIATE_TEST_SUITE_P(Networks, Layout, testing::Values("resnet20", "resnet20_noshort", "vgg9", "mlp", "preresnet110"));
 
 TEST(Layout, PadsImagesForConvolutionsOnly) {
     const auto channels = [](const char* architecture, int channels, Precision precision) {
@@ -113,6 +114,26 @@ TEST(Layout, AddsOnlyProjectionsBiasesElsewhere) {
     for (const gpu::FoldLayer& layer : layout.layers) addends += layer.addend >= 0 ? 1 : 0;
     EXPECT_EQ(elsewhere, 2);
     EXPECT_EQ(addends, 2);
+}
+
+TEST(Layout, KeepsScalesInFloat32AndGroupsUnpadded) {
+    const auto network = sketches::grouped();
+    const Plan plan = make_plan(network);
+    const CudaLayout layout = make_layout(plan, network.space, Precision::bf16);
+    EXPECT_EQ(layout.image_channels, 6);
+    EXPECT_EQ(layout.layers[0].padded_channels, 2);
+    const auto dense = sketches::preactivated();
+    const Plan dense_plan = make_plan(dense);
+    int scales = 0;
+    for (std::size_t i = 0; i < dense_plan.layers.size(); ++i) {
+        const gpu::FoldLayer layer = make_layout(dense_plan, dense.space, Precision::bf16).layers[i];
+        if (layer.weight >= 0) continue;
+        EXPECT_EQ(layer.element, gpu::Element::float32);
+        EXPECT_EQ(layer.outputs, 12);
+        EXPECT_EQ(layer.window * layer.padded_channels, 1);
+        ++scales;
+    }
+    EXPECT_EQ(scales, 3);
 }
 
 TEST(Batch, KeepsValuesInTheCacheWhereTheNetworkIsNarrow) {

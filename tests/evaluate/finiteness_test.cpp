@@ -28,6 +28,41 @@ TEST(MeasuredSteps, ComeEveryFewLayersAndNothingPassesByThem) {
     EXPECT_TRUE(measured_steps(plan_of("mlp")).empty());
 }
 
+// In a densely connected block something always passes by.
+TEST(MeasuredSteps, ComeAfterTwelveLayersAtTheLatest) {
+    int checked = 0;
+    for (const char* architecture : {"densenet121", "preresnet110", "resnet50", "vgg16"}) {
+        const Plan plan = plan_of(architecture);
+        const auto steps = measured_steps(plan);
+        std::vector<int> layers;  // on the longest way to each value from one that was measured
+        for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i, ++checked) {
+            int longest = 0;
+            for (const int value : values_read(plan.steps[i])) longest = std::max(longest, value < 0 ? 0 : layers[value]);
+            longest += plan.steps[i].layer >= 0 ? 1 : 0;
+            EXPECT_LE(longest, 12) << architecture << ", step " << i;
+            layers.push_back(std::ranges::count(steps, i) > 0 ? 0 : longest);
+        }
+    }
+    EXPECT_GT(checked, 400);
+}
+
+// As many as the bound of the widest value of a block allows.
+TEST(MeasuredSteps, LetDenselyConnectedNetworksBeProven) {
+    const Plan plan = plan_of("densenet121");
+    const auto steps = measured_steps(plan);
+    const std::vector<LayerBound> layers(plan.layers.size(), {100, 10});
+    std::vector<float> measured(steps.size(), 100);
+    EXPECT_TRUE(is_proven_finite(plan, layers, 3, steps, measured));
+    int refused = 0;
+    for (float& value : measured) {
+        value = std::numeric_limits<float>::infinity();
+        refused += is_proven_finite(plan, layers, 3, steps, measured) ? 0 : 1;
+        value = 100;
+    }
+    EXPECT_EQ(refused, std::ssize(steps));
+    EXPECT_GT(refused, 40);
+}
+
 class Proof : public testing::Test {
 protected:
     bool proven(double input = 1) const { return is_proven_finite(plan_, layers_, input, steps_, measured_); }

@@ -15,13 +15,15 @@ inline const CancelToken never;
 // Fresh weights whose batch norms do something: random scale, shift and statistics.
 inline model::Weights random_weights(const model::Network& network, std::uint64_t seed) {
     const auto generator = at::detail::createCPUGenerator(seed);
-    const model::Weights weights = model::initial_weights(network, seed);
+    model::Network affine = network;  // initial_weights() wants scale and shift of every batch norm
+    std::erase_if(affine.ops, [](const model::Op& op) { return op.kind == model::OpKind::batch_norm && op.weight < 0; });
+    const model::Weights weights = model::initial_weights(affine, seed);
     const auto parameters = model::views(weights.parameters, network.space.parameters);
     const auto states = model::views(weights.states, network.space.states);
     for (const model::Op& op : network.ops) {
         if (op.kind != model::OpKind::batch_norm) continue;
-        parameters[op.weight].uniform_(0.5, 1.5, generator);
-        parameters[op.bias].normal_(0, 0.3, generator);
+        if (op.weight >= 0) parameters[op.weight].uniform_(0.5, 1.5, generator);
+        if (op.bias >= 0) parameters[op.bias].normal_(0, 0.3, generator);
         states[op.running_mean].normal_(0, 0.3, generator);
         states[op.running_var].uniform_(0.5, 2, generator);
     }
@@ -43,7 +45,8 @@ inline data::Split random_split(const model::Network& network, std::int64_t coun
     const auto generator = at::detail::createCPUGenerator(seed);
     data::Split split;
     split.name = "train";
-    split.images = at::empty({count, network.channels, 32, 32}).normal_(0, 1, generator);
+    const auto [channels, height, width] = network.ops.front().shape;
+    split.images = at::empty({count, channels, height, width}).normal_(0, 1, generator);
     split.labels = at::empty({count}, at::kLong).random_(0, network.classes, generator);
     return split;
 }

@@ -1,6 +1,7 @@
 #include "fold.hpp"
 
 #include "fixtures.hpp"
+#include "sketch.hpp"
 
 #include <gtest/gtest.h>
 
@@ -43,6 +44,31 @@ TEST(Fold, EveryLayerKeepsItsFunction) {
     }
     EXPECT_GE(layers, 22 + 8 + 3);
     EXPECT_GE(with_batch_norm, 21 + 7);
+}
+
+// Batch norms that follow no layer, with and without scale and shift of their own.
+TEST(Fold, ABatchNormByItselfBecomesScaleAndShift) {
+    const auto network = sketches::batch_norms_everywhere();
+    const auto weights = random_weights(network, 41);
+    const auto parameters = in_float64(model::views(weights.parameters, network.space.parameters));
+    const auto states = in_float64(model::views(weights.states, network.space.states));
+    const auto optional = [&](int index) { return index < 0 ? at::Tensor() : parameters[index]; };
+    int alone = 0, plain = 0;
+    for (const Layer& layer : make_plan(network).layers) {
+        if (layer.weight >= 0) continue;
+        FoldedLayer folded;
+        fold_layer(layer, network.space, values(weights.parameters), values(weights.states), folded);
+        const at::Tensor window = at::randn({64, layer.shape[0]}, at::kDouble);
+        const at::Tensor expected = at::batch_norm(window, optional(layer.gamma), optional(layer.beta), states[layer.mean],
+                                                   states[layer.variance], false, 0, layer.epsilon, false);
+        const at::Tensor scale = at::tensor(at::ArrayRef<float>(folded.weight)).to(at::kDouble);
+        const at::Tensor shift = at::tensor(at::ArrayRef<float>(folded.bias)).to(at::kDouble);
+        EXPECT_LT(((window * scale + shift - expected).norm() / expected.norm()).item<double>(), 1e-7) << layer.name;
+        alone += 1;
+        plain += layer.gamma < 0 ? 1 : 0;
+    }
+    EXPECT_EQ(alone, 5);
+    EXPECT_EQ(plain, 1);
 }
 
 TEST(Fold, ANegativeVarianceGivesNan) {

@@ -1,6 +1,9 @@
 #include "plan.hpp"
 
+#include "sketch.hpp"
+
 #include "orograph/core/error.hpp"
+#include "orograph/evaluate/evaluator.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -58,27 +61,30 @@ TEST(Plan, EveryArchitectureHasOne) {
     for (const std::string& architecture : model::known_architectures()) {
         const Network network = model::build_network(architecture, 3, 100);
         const Plan plan = make_plan(network);
-        const auto layers =
+        const auto with_weights =
             std::ranges::count_if(network.ops, [](const Op& op) { return op.kind == OpKind::conv2d || op.kind == OpKind::linear; });
-        EXPECT_EQ(static_cast<std::int64_t>(plan.layers.size()), layers) << architecture;
+        EXPECT_EQ(std::ranges::count_if(plan.layers, [](const Layer& layer) { return layer.weight >= 0; }), with_weights) << architecture;
+        EXPECT_EQ(plan.steps.back().kind, StepKind::linear) << architecture;
         ++planned;
     }
     EXPECT_GE(planned, 12);
 }
 
-// input -> conv -> ... -> flatten -> linear, to be spoilt by a test.
-Network small_network() {
-    Network network{.architecture = "small", .channels = 1, .classes = 10};
-    network.ops = {{.kind = OpKind::input, .shape = {1, 8, 8}},
-                   {.kind = OpKind::conv2d, .name = "a", .inputs = {0}, .shape = {4, 8, 8}, .kernel = 3, .padding = 1, .weight = 0},
-                   {.kind = OpKind::conv2d, .name = "b", .inputs = {1}, .shape = {4, 8, 8}, .kernel = 3, .padding = 1, .weight = 1}};
-    return network;
+TEST(Plan, FoldsTheInnerBatchNormsOfPreactivatedBlocks) {
+    const auto lines = describe(make_plan(model::build_network("preresnet110", 3, 10)));
+    EXPECT_EQ(count_of(lines, "scale_shift+relu"), 36 + 1);  // the first batch norm of each block reads the stream, so does the last
+    EXPECT_EQ(count_of(lines, "conv+bias+relu"), 2 * 36);
+    EXPECT_EQ(count_of(lines, "conv+bias+residual"), 36);
+    EXPECT_EQ(count_of(lines, "conv+bias"), 1 + 3);  // the stem and the projections
+    EXPECT_EQ(lines.size(), 37U + 4 * 36 - 36 + 4 + 2);
 }
 
-void close(Network& network) {
-    const int last = static_cast<int>(network.ops.size()) - 1;
-    network.ops.push_back({.kind = OpKind::flatten, .inputs = {last}, .shape = {256, 1, 1}});
-    network.ops.push_back({.kind = OpKind::linear, .name = "fc", .inputs = {last + 1}, .shape = {10, 1, 1}, .weight = 2});
+TEST(Plan, ConcatenatesWhileItScalesAndShifts) {
+    const auto lines = describe(make_plan(model::build_network("densenet121", 3, 10)));
+    EXPECT_EQ(count_of(lines, "scale_shift+relu"), 4);                  // the first of each block
+    EXPECT_EQ(count_of(lines, "concat+scale_shift+relu"), 54 + 3 + 1);  // all others, transitions, the last
+    EXPECT_EQ(count_of(lines, "concat"), 0);
+    EXPECT_EQ(count_of(lines, "conv+bias+relu"), 58);
 }
 
 void expect_refused(const Network& network, const std::string& what) {
@@ -92,55 +98,117 @@ void expect_refused(const Network& network, const std::string& what) {
     }
 }
 
-TEST(Plan, TakesTheSmallNetworkAsItIs) {
-    Network network = small_network();
-    close(network);
-    EXPECT_THAT(describe(make_plan(network)), ElementsAre("conv+bias a 4x8x8", "conv+bias b 4x8x8", "linear+bias fc 10x1x1"));
+std::vector<std::string> lines_of(Sketch& net) {
+    return describe(make_plan(net.finish()));
 }
 
-TEST(Plan, RefusesABatchNormThatFollowsNoLayer) {
-    Network network = small_network();
-    network.ops.push_back({.kind = OpKind::relu, .inputs = {2}, .shape = {4, 8, 8}});
-    network.ops.push_back({.kind = OpKind::batch_norm,
-                           .name = "bn",
-                           .inputs = {3},
-                           .shape = {4, 8, 8},
-                           .weight = 3,
-                           .bias = 4,
-                           .running_mean = 0,
-                           .running_var = 1});
-    close(network);
-    expect_refused(network, "batch norm 'bn' of small");
+TEST(Plan, ABatchNormOfWhatOthersReadStandsAlone) {
+    Sketch net(1, 8, 8);
+    const int conv = net.conv(0, 4);
+    net.linear(net.flatten(net.add(net.relu(net.batch_norm(conv)), conv)), 10);
+    EXPECT_THAT(lines_of(net), ElementsAre("conv+bias conv1 4x8x8", "scale_shift+relu bn2 4x8x8", "add 4x8x8", "linear+bias fc6 10x1x1"));
 }
 
-TEST(Plan, RefusesAReluWhoseInputIsReadElsewhereToo) {
-    Network network = small_network();
-    network.ops.push_back({.kind = OpKind::relu, .inputs = {1}, .shape = {4, 8, 8}});
-    network.ops.push_back({.kind = OpKind::add, .inputs = {2, 3}, .shape = {4, 8, 8}});
-    close(network);
-    expect_refused(network, "ReLU number 3");
+TEST(Plan, ABatchNormWaitsForTheSum) {
+    Sketch net(1, 8, 8);
+    const int first = net.conv(0, 4), second = net.conv(0, 4);
+    net.linear(net.flatten(net.batch_norm(net.add(first, second))), 10);
+    EXPECT_THAT(lines_of(net),
+                ElementsAre("conv+bias conv2 4x8x8", "conv+bias+residual conv1 4x8x8", "scale_shift bn4 4x8x8", "linear+bias fc6 10x1x1"));
 }
 
-TEST(Plan, RefusesASumWhoseTermIsNeededAgain) {
-    Network network = small_network();
-    network.ops.push_back({.kind = OpKind::add, .inputs = {2, 1}, .shape = {4, 8, 8}});
-    network.ops.push_back({.kind = OpKind::conv2d, .name = "c", .inputs = {3}, .shape = {4, 8, 8}, .kernel = 3, .padding = 1, .weight = 5});
-    network.ops.push_back({.kind = OpKind::add, .inputs = {4, 1}, .shape = {4, 8, 8}});
-    close(network);
-    expect_refused(network, "addition after 'b'");
+TEST(Plan, TheImagesAreBroughtIntoTheFormatOfValuesOnce) {
+    Sketch net(4, 8, 8);
+    const int sum = net.add(net.conv(0, 4), 0);
+    net.linear(net.flatten(net.concat({sum, 0})), 10);
+    EXPECT_THAT(lines_of(net), ElementsAre("image 4x8x8", "conv+bias+residual conv1 4x8x8", "concat 8x8x8", "linear+bias fc5 10x1x1"));
 }
 
-TEST(Plan, RefusesASumWithTheImage) {
-    Network network = small_network();
-    network.ops[1].shape = network.ops[2].shape = {1, 8, 8};
-    network.ops.push_back({.kind = OpKind::add, .inputs = {2, 0}, .shape = {1, 8, 8}});
-    close(network);
-    expect_refused(network, "addition after 'b'");
+TEST(Plan, ConcatenationsOfConcatenationsAreOne) {
+    Sketch net(1, 8, 8);
+    const int a = net.conv(0, 4), b = net.conv(0, 4);
+    const int inner = net.concat({a, b});
+    net.linear(net.flatten(net.relu(net.concat({inner, net.conv(inner, 4)}))), 10);
+    const Plan plan = make_plan(net.finish());
+    EXPECT_THAT(describe(plan), ElementsAre("conv+bias conv1 4x8x8", "conv+bias conv2 4x8x8", "concat 8x8x8", "conv+bias conv4 4x8x8",
+                                            "concat+relu 12x8x8", "linear+bias fc8 10x1x1"));
 }
 
-TEST(Plan, RefusesLogitsThatComeFromNoLinearLayer) {
-    Network network = small_network();
-    expect_refused(network, "logits");
+TEST(Plan, FlattenIsAStepOnlyWhereNoLinearLayerReadsIt) {
+    Sketch net(1, 4, 4);
+    const int row = net.flatten(net.conv(0, 4));
+    const int cut = net.relu(row), first = net.linear(cut, 10);
+    net.add(net.linear(row, 10), first);
+    EXPECT_THAT(lines_of(net), ElementsAre("conv+bias conv1 4x4x4", "flatten 64x1x1", "relu 64x1x1", "linear+bias fc4 10x1x1",
+                                           "linear+bias+residual fc5 10x1x1", "flatten 10x1x1"));
+}
+
+TEST(Plan, NamesGroupedConvolutions) {
+    Sketch net(4, 4, 4);
+    net.linear(net.flatten(net.conv(net.conv(0, 8, {}, 2), 8, {}, 8)), 10);
+    EXPECT_THAT(lines_of(net), ElementsAre("grouped_conv+bias conv1 8x4x4", "depthwise_conv+bias conv2 8x4x4", "linear+bias fc4 10x1x1"));
+}
+
+TEST(Plan, LeavesOutWhatTheLogitsDoNotDependOn) {
+    Sketch net(1, 4, 4);
+    net.max_pool(net.conv(0, 4), {});
+    net.linear(net.flatten(0), 10);
+    EXPECT_THAT(lines_of(net), ElementsAre("linear+bias fc4 10x1x1"));
+}
+
+TEST(Plan, ASumTakesItsTermsPlaceWhereNothingReadsThatLater) {
+    Sketch net(8, 4, 4);
+    const int first = net.conv(0, 8), second = net.conv(first, 8);
+    const int sum = net.add(second, first), third = net.conv(sum, 8);
+    net.linear(net.flatten(net.add(net.add(third, first), sum)), 10);
+    const Plan plan = make_plan(net.finish());
+    EXPECT_THAT(describe(plan), ElementsAre("conv+bias conv1 8x4x4", "conv+bias+residual conv2 8x4x4", "conv+bias+residual conv4 8x4x4",
+                                            "add 8x4x4", "linear+bias fc8 10x1x1"));
+    EXPECT_THAT(replaceable_residuals(plan), ElementsAre(false, false, true, true, false));
+}
+
+TEST(Plan, SummarisesItsSteps) {
+    EXPECT_EQ(summary(make_plan(model::build_network("resnet20", 1, 10))),
+              "10 conv+bias+relu, 9 conv+bias+residual+relu, 2 conv+bias, 1 avg_pool, 1 linear+bias");
+}
+
+Network without_statistics() {
+    Sketch net(1, 4, 4);
+    net.linear(net.flatten(net.batch_norm(0)), 10);
+    Network network = net.finish();
+    network.ops[1].running_var = -1;
+    return network;
+}
+
+TEST(Plan, RefusesABatchNormWithoutStatistics) {
+    expect_refused(without_statistics(), "batch norm 'bn1' of sketch (it has no running statistics)");
+}
+
+TEST(Path, IsNamedWithItsReason) {
+    const Network network = model::build_network("mlp", 1, 10);
+    EXPECT_EQ(describe_path(network, Kind::compiled), "compiled, 3 fused steps: 2 linear+bias+relu, 1 linear+bias");
+    EXPECT_EQ(describe_path(network, Kind::reference), "reference, the plain network's 7 operations one by one");
+    EXPECT_THAT(describe_path(without_statistics(), Kind::reference), HasSubstr("it has no running statistics"));
+    EXPECT_THROW(describe_path(without_statistics(), Kind::compiled), Error);
+}
+
+TEST(Plan, RefusesLogitsThatAreNotOneAClass) {
+    Sketch net(1, 4, 4);
+    net.conv(0, 10);
+    Network network = net.finish();
+    network.classes = 10;
+    expect_refused(network, "the logits of sketch (they are 160 numbers for 10 classes)");
+}
+
+TEST(Plan, RefusesTermsAndPartsOfDifferentShapes) {
+    Sketch net(1, 4, 4);
+    const int conv = net.conv(0, 2, {.padding = 0});
+    net.linear(net.flatten(net.add(0, conv)), 10);
+    expect_refused(net.finish(), "addition number 2 of sketch");
+    Sketch other(1, 4, 4);
+    const int cut = other.conv(0, 2, {.padding = 0});
+    other.linear(other.flatten(other.concat({0, cut})), 10);
+    expect_refused(other.finish(), "concatenation number 2 of sketch");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "schedule.hpp"
 
 #include "buffer_plan.hpp"
+#include "sketch.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,11 +17,15 @@ struct Scheduled {
     std::vector<Segment> segments;
 };
 
-Scheduled schedule(const char* architecture, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic) {
-    Scheduled result{make_plan(model::build_network(architecture, 1, 10)), {}, {}};
+Scheduled schedule(const model::Network& network, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic) {
+    Scheduled result{make_plan(network), {}, {}};
     result.algorithms = choose_algorithms(result.plan, lanes, convolution);
     result.segments = make_segments(result.plan, result.algorithms, batch);
     return result;
+}
+
+Scheduled schedule(const char* architecture, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic) {
+    return schedule(model::build_network(architecture, 1, 10), batch, lanes, convolution);
 }
 
 TEST(Schedule, WinogradForWindowsOf3x3AndStride1) {
@@ -68,7 +73,9 @@ TEST(Schedule, SegmentsCoverTheStepsAndDivideTheBatch) {
 
 // Walks the steps as a stream does and checks that every value read is still the one that was written.
 void expect_values_survive(const Scheduled& scheduled, std::int64_t batch) {
-    const std::vector<StepMemory> memory(scheduled.plan.steps.size(), {.value = 4, .reordered = {4}});
+    std::vector<StepMemory> memory(scheduled.plan.steps.size(), {.value = 4, .reordered = {4}});
+    const std::vector<bool> replaceable = replaceable_residuals(scheduled.plan);
+    for (std::size_t i = 0; i < memory.size(); ++i) memory[i].replaces_residual = replaceable[i];
     const BufferPlan buffers(scheduled.plan, scheduled.segments, memory, batch);
     struct Written {
         int step = -1;
@@ -88,8 +95,12 @@ void expect_values_survive(const Scheduled& scheduled, std::int64_t batch) {
             for (int i = segment.first; i < segment.last; ++i) {
                 const Step& step = scheduled.plan.steps[i];
                 content[buffers.reordered[i][0]].assign(static_cast<std::size_t>(batch), Written{});
-                if (step.source != plan_input) expect_there(step.source, image);
-                if (step.residual != no_value) expect_there(step.residual, image);
+                for (const int value : values_read(step)) {
+                    if (value != plan_input) expect_there(value, image);
+                    if (value != plan_input && !memory[i].replaces_residual) {
+                        EXPECT_NE(buffers.values[value], buffers.values[i]) << "a step writes over what it reads";
+                    }
+                }
                 const std::int64_t kept = buffers.whole[buffers.values[i]] ? segment.images : 1;
                 for (std::int64_t n = image; n < image + kept; ++n) slot(i, n) = {i, n};
             }
@@ -97,8 +108,14 @@ void expect_values_survive(const Scheduled& scheduled, std::int64_t batch) {
 }
 
 TEST(Schedule, BuffersKeepValuesUntilTheirLastReader) {
-    for (const char* architecture : {"resnet20", "resnet56", "resnet20_noshort", "vgg9", "mlp"})
+    for (const char* architecture : {"resnet20", "resnet56", "resnet20_noshort", "vgg9", "mlp", "preresnet110", "densenet121", "resnet50"})
         for (const std::int64_t batch : {6, 64}) expect_values_survive(schedule(architecture, batch), batch);
+    int drawn = 0;
+    for (const auto& draw : {sketches::preactivated, sketches::inception, sketches::grouped, sketches::shared_terms, sketches::rows}) {
+        expect_values_survive(schedule(draw(), 6), 6);
+        ++drawn;
+    }
+    EXPECT_EQ(drawn, 5);
 }
 
 }  // namespace

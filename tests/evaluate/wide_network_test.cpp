@@ -1,5 +1,6 @@
 #include "cpu_network.hpp"
 #include "fixtures.hpp"
+#include "sketch.hpp"
 
 #include "orograph/core/cores.hpp"
 
@@ -35,19 +36,23 @@ at::Tensor wide_logits(const model::Network& network, const model::Weights& weig
 TEST(WideNetwork, AgreesWithThePlainOne) {
     if (std::string_view(instruction_set()).starts_with("sse")) GTEST_SKIP() << "this CPU has no AVX2";
     const at::NoGradGuard no_gradients;
+    std::vector<model::Network> networks;
+    for (const char* architecture : {"resnet20", "resnet20_noshort", "vgg9", "wrn56_2", "mlp", "lenet5"})
+        networks.push_back(model::build_network(architecture, 3, 10));
+    for (const auto& draw : {sketches::preactivated, sketches::inception, sketches::grouped, sketches::shared_terms, sketches::rows})
+        networks.push_back(draw());
     int compared = 0;
-    for (const char* architecture : {"resnet20", "resnet20_noshort", "vgg9", "wrn56_2", "mlp"}) {
-        const auto network = model::build_network(architecture, 3, 10);
+    for (const model::Network& network : networks) {
         const auto weights = random_weights(network, 21);
         const at::Tensor images = random_split(network, 6, 22).images;
         const at::Tensor logits = wide_logits(network, weights, images);
         const auto parameters = in_float64(model::views(weights.parameters, network.space.parameters));
         const auto states = in_float64(model::views(weights.states, network.space.states));
         const at::Tensor exact = model::forward(network, parameters, states, images.to(at::kDouble), model::BatchNormMode::use_states);
-        EXPECT_LT(((logits.to(at::kDouble) - exact).norm() / exact.norm()).item<double>(), 1e-5) << architecture;
+        EXPECT_LT(((logits.to(at::kDouble) - exact).norm() / exact.norm()).item<double>(), 1e-5) << network.architecture << " " << compared;
         ++compared;
     }
-    EXPECT_EQ(compared, 5);
+    EXPECT_EQ(compared, 11);
 }
 
 }  // namespace

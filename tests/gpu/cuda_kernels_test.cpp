@@ -4,6 +4,7 @@
 #include "orograph/gpu/device.hpp"
 #include "orograph/gpu/losses.hpp"
 #include "orograph/gpu/perturb.hpp"
+#include "orograph/gpu/pointwise.hpp"
 
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
@@ -51,6 +52,40 @@ protected:
         std::vector<std::uint16_t> halves;
         for (const float value : values) halves.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
         return halves;
+    }
+
+    struct Join {
+        bool scaled = false, added = false, relu = false;
+    };
+
+    // scale, shift and residual in `more`; in float32 and in bfloat16.
+    static void expect_joined(const std::vector<std::vector<float>>& parts, std::int64_t rows, std::int64_t columns, const Join& join,
+                              const std::vector<std::vector<float>>& more) {
+        expect_joined_of(parts, more[2], Element::float32, rows, columns, join, more);
+        std::vector<std::vector<std::uint16_t>> halves;
+        for (const auto& part : parts) halves.push_back(upper_halves(part));
+        expect_joined_of(halves, upper_halves(more[2]), Element::bfloat16, rows, columns, join, more);
+    }
+
+    template <class Stored>
+    static void expect_joined_of(const std::vector<std::vector<Stored>>& parts, const std::vector<Stored>& residual, Element element,
+                                 std::int64_t rows, std::int64_t columns, const Join& join, const std::vector<std::vector<float>>& more) {
+        const DeviceArray<float> scale(more[0]), shift(more[1]);
+        const DeviceArray<Stored> device_residual(residual), device_out(std::vector<Stored>(residual.size()));
+        std::vector<std::unique_ptr<DeviceArray<Stored>>> device_parts;
+        std::vector<ColumnPart> host, device;
+        for (const auto& part : parts) {
+            device_parts.push_back(std::make_unique<DeviceArray<Stored>>(part));
+            host.push_back({part.data(), static_cast<std::int64_t>(part.size()) / rows});
+            device.push_back({device_parts.back()->get(), host.back().columns});
+        }
+        std::vector<Stored> expected(residual.size());
+        ASSERT_EQ(static_cast<std::int64_t>(expected.size()), rows * columns);
+        join_columns_cpu(host, element, rows, join.scaled ? more[0].data() : nullptr, join.scaled ? more[1].data() : nullptr,
+                         join.added ? residual.data() : nullptr, join.relu, expected.data());
+        join_columns_cuda(device, element, rows, join.scaled ? scale.get() : nullptr, join.scaled ? shift.get() : nullptr,
+                          join.added ? device_residual.get() : nullptr, join.relu, device_out.get(), nullptr);
+        ASSERT_EQ(device_out.fetch(), expected) << parts.size() << " parts, " << rows << " rows";
     }
 
     static void fold_on_device(const SyntheticLayers& network, HostFold& out) {
@@ -135,7 +170,7 @@ TEST_F(CudaKernels, FoldIsBitwiseTheCpuVersion) {
             for (std::size_t row = 0; row < network.rows(); ++row, ++compared)
                 ASSERT_NEAR(actual.norm[row], expected.norm[row], 1e-6 * expected.norm[row]);
         }
-    EXPECT_EQ(compared, 8 * (5 + 7 + 7 + 131 + 3));
+    EXPECT_EQ(compared, 8 * (5 + 7 + 7 + 131 + 3 + 37 + 9));
 }
 
 TEST_F(CudaKernels, FinishLayerIsBitwiseTheCpuVersion) {
@@ -167,6 +202,28 @@ TEST_F(CudaKernels, FinishLayerKeepsNan) {
     finish_layer_cuda(device.get(), Element::float32, 1, 2, nullptr, nullptr, true, nullptr);
     EXPECT_TRUE(std::isnan(device.fetch()[0]));
     EXPECT_EQ(device.fetch()[1], 0);
+}
+
+TEST_F(CudaKernels, JoinedColumnsAreBitwiseTheCpuVersion) {
+    int compared = 0;
+    for (const std::int64_t rows : {1, 37, 10'007})
+        for (const std::size_t part_count : {1, 3, 33, 70})  // more than one launch takes
+            for (const int mode : {0, 3, 4, 7}) {
+                std::vector<std::vector<float>> parts;
+                std::int64_t columns = 0;
+                for (std::size_t k = 0; k < part_count; ++k) {
+                    const std::int64_t width = static_cast<std::int64_t>(k % 5) + (part_count == 1 ? 64 : 1);
+                    parts.push_back(normal_values(static_cast<std::size_t>(rows * width), k));
+                    columns += width;
+                }
+                const auto count = static_cast<std::size_t>(rows * columns);
+                const auto scale = normal_values(static_cast<std::size_t>(columns), 80), shift = normal_values(scale.size(), 81);
+                const auto residual = normal_values(count, 82);
+                expect_joined(parts, rows, columns, {.scaled = (mode & 1) != 0, .added = (mode & 2) != 0, .relu = (mode & 4) != 0},
+                              {scale, shift, residual});
+                ++compared;
+            }
+    EXPECT_EQ(compared, 48);
 }
 
 TEST_F(CudaKernels, MagnitudesAreBitwiseTheCpuVersions) {

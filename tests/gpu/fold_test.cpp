@@ -19,18 +19,20 @@ struct Oracle {
     long double state(std::int64_t index) const { return static_cast<long double>(states[static_cast<std::size_t>(index)]); }
 
     long double scale(const FoldLayer& layer, int output) const {
-        if (layer.gamma < 0) return 1;
-        return parameter(layer.gamma + output) / std::sqrt(state(layer.variance + output) + static_cast<long double>(layer.epsilon));
+        if (layer.variance < 0) return 1;
+        return (layer.gamma < 0 ? 1 : parameter(layer.gamma + output)) /
+               std::sqrt(state(layer.variance + output) + static_cast<long double>(layer.epsilon));
     }
 
     long double bias(const FoldLayer& layer, int output) const {
         const long double own = layer.bias < 0 ? 0 : parameter(layer.bias + output);
-        if (layer.gamma < 0) return own;
-        return (own - state(layer.mean + output)) * scale(layer, output) + parameter(layer.beta + output);
+        if (layer.variance < 0) return own;
+        return (own - state(layer.mean + output)) * scale(layer, output) + (layer.beta < 0 ? 0 : parameter(layer.beta + output));
     }
 
     long double weight(const FoldLayer& layer, int output, int channel, int position) const {
         if (channel >= layer.channels) return 0;
+        if (layer.weight < 0) return scale(layer, output);
         return scale(layer, output) * parameter(layer.weight + (std::int64_t{output} * layer.channels + channel) * layer.window + position);
     }
 };

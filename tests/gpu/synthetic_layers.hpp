@@ -17,7 +17,8 @@ inline std::vector<float> normal_values(std::size_t count, std::uint64_t stream)
     return values;
 }
 
-// Layers of odd sizes at a random point: with batch norm and padding, with a bias of its own and an addend, with neither.
+// Layers of odd sizes at a random point: with batch norm and padding, with a bias of its own and an addend, with neither; batch norms
+// alone, with and without scale and shift.
 class SyntheticLayers {
 public:
     SyntheticLayers(Element element, int directions) {
@@ -26,6 +27,9 @@ public:
         add({.outputs = 7, .channels = 5, .window = 9, .padded_channels = 5, .addend = 1}, element, true, true);
         add({.outputs = 131, .channels = 33, .window = 4, .padded_channels = 33}, element, true, false);
         add({.outputs = 3, .channels = 131, .window = 1, .padded_channels = 131}, Element::float32, false, false);
+        add({.outputs = 37, .channels = 1, .window = 1, .padded_channels = 1}, Element::float32, false, true);
+        add({.outputs = 9, .channels = 1, .window = 1, .padded_channels = 1}, Element::float32, false, true);
+        layers_[5].weight = layers_[6].weight = layers_[6].gamma = layers_[6].beta = -1;
         for (int k = 0; k <= directions; ++k) {  // the first is the centre
             parameters_.push_back(normal_values(static_cast<std::size_t>(parameter_count_), 2 * static_cast<std::uint64_t>(k)));
             states_.push_back(normal_values(static_cast<std::size_t>(state_count_), 2 * static_cast<std::uint64_t>(k) + 1));

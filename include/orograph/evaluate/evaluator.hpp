@@ -81,6 +81,11 @@ private:
 // operations: oneDNN on the CPU, one single-threaded stream of micro-batches per thread; cuDNN on a GPU. Error(unavailable) where the device is not there.
 std::unique_ptr<Evaluator> make_evaluator(const model::Network& network, const Options& options);
 
+// The way that an evaluator of this kind computes `network`, for people: "compiled, 23 fused steps: 10 conv+bias+relu, 1 avg_pool, ..." or
+// "reference, the plain network's 66 operations one by one", with why the compiled one cannot where that is so. Error(config) where the
+// compiled one is asked for and cannot.
+std::string describe_path(const model::Network& network, Kind kind);
+
 // Whether a CPU whose instruction set is `own` (core's instruction_set()) has `wanted`: "avx512" has "avx2" and itself.
 bool has_instruction_set(std::string_view own, std::string_view wanted);
 

@@ -7,10 +7,10 @@
 // What the kernel that folds a point works on. C++17, for nvcc too.
 namespace orograph::gpu {
 
-// A convolution or linear layer: where in the flat parameters and states its tensors begin (-1: it has none), and where its folded weights
-// go.
+// A convolution, a linear layer or a batch norm by itself (whose one weight a channel is 1 before folding): where in the flat parameters
+// and states its tensors begin (-1: it has none; there is a batch norm where there is a variance), and where its folded weights go.
 struct FoldLayer {
-    std::int64_t weight = -1, bias = -1, gamma = -1, beta = -1;  // in the parameters; weight: [outputs, channels, window]
+    std::int64_t weight = -1, bias = -1, gamma = -1, beta = -1;  // in the parameters; weight: [outputs, channels (of a group), window]
     std::int64_t mean = -1, variance = -1;                       // in the states
     double epsilon = 0;
     std::int32_t outputs = 0, channels = 0, window = 0;  // window: height * width

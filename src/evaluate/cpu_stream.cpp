@@ -1,0 +1,203 @@
+#include "buffer_plan.hpp"
+#include "cpu_state.hpp"
+
+#include "orograph/core/error.hpp"
+#include "orograph/gpu/losses.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <unordered_map>
+
+namespace orograph::evaluate {
+
+using namespace onednn;
+
+namespace {
+
+using Arguments = std::unordered_map<int, memory>;
+
+// Of bfloat16 numbers, whose exponent of ones means infinite or NaN.
+bool all_finite(std::span<const std::uint16_t> values) {
+    constexpr std::uint16_t exponent = 0x7f80;
+    return std::ranges::none_of(values, [](std::uint16_t bits) { return (bits & exponent) == exponent; });
+}
+
+bool all_finite(const void* values, std::size_t size_bytes, Type type) {
+    if (type == Type::bf16) return all_finite({static_cast<const std::uint16_t*>(values), size_bytes / sizeof(std::uint16_t)});
+    return gpu::all_finite_cpu(static_cast<const float*>(values), size_bytes / sizeof(float));
+}
+
+}  // namespace
+
+struct CpuNetwork::Stream::State {
+    // A call of the library or of our kernels for some images of the batch, those from first_image on.
+    struct Call {
+        std::int64_t first_image = 0;
+        std::function<bool()> execute;  // returns whether the results are finite
+    };
+
+    // A view of the images, which run() sets.
+    struct ImageView {
+        memory view;
+        std::int64_t first_image;
+    };
+
+    explicit State(const CpuNetwork::State& network)
+        : network(network),
+          stream(network.setting.engine),
+          scratchpad(make_buffer(network.scratchpad_bytes, network.setting.engine)),
+          buffer_plan(network.plan, network.segments, memory_of_steps(network), network.wanted.batch) {
+        for (const std::size_t size : buffer_plan.size_bytes) buffers.push_back(make_buffer(size, network.setting.engine));
+        for (const Segment& segment : network.segments)
+            for (std::int64_t image = 0; image < network.wanted.batch; image += segment.images)
+                for (int i = segment.first; i < segment.last; ++i) add_step(static_cast<std::size_t>(i), image);
+        logits = floats_of(buffers[buffer_plan.values.back()]);
+    }
+
+    static std::vector<StepMemory> memory_of_steps(const CpuNetwork::State& network) {
+        std::vector<StepMemory> result;
+        for (const Kernel& kernel : network.kernels) {
+            result.push_back({kernel.value_bytes, {}, kernel.replaces_residual});
+            const auto images = static_cast<std::size_t>(kernel.images);
+            for (const Reorder& reorder : kernel.primitive.reorders) result.back().reordered.push_back(reorder.to.get_size() / images);
+        }
+        return result;
+    }
+
+    void add_step(std::size_t index, std::int64_t image) {
+        const Step& step = network.plan.steps[index];
+        const Kernel& kernel = network.kernels[index];
+        void* const result = place(static_cast<int>(index), image);
+        if (step.kind == StepKind::pointwise) {
+            add_pointwise(step, kernel, result, image);
+            return;
+        }
+        void* source = step.source == plan_input ? nullptr : place(step.source, image);
+        for (std::size_t k = 0; k < kernel.primitive.reorders.size(); ++k)
+            source = add_reorder(kernel.primitive.reorders[k], source, buffers[buffer_plan.reordered[index][k]].get_data_handle(), image);
+        if (kernel.residual) add_reorder(*kernel.residual, place(step.residual, image), result, image);
+        if (kernel.winograd)
+            add_winograd(step, kernel, source, result, image);
+        else
+            add_primitive(index, source, result, image);
+    }
+
+    void add_primitive(std::size_t index, void* source, void* result, std::int64_t image) {
+        const Step& step = network.plan.steps[index];
+        const Primitive& primitive = network.kernels[index].primitive;
+        Arguments arguments{{DNNL_ARG_SRC, view(primitive.source, source, image)},
+                            {DNNL_ARG_DST, view(primitive.destination, result, image)},
+                            {DNNL_ARG_SCRATCHPAD, view(primitive.scratchpad, scratchpad.get_data_handle(), image)}};
+        if (step.layer >= 0) {
+            arguments.emplace(DNNL_ARG_WEIGHTS, network.layers[step.layer].weight);
+            arguments.emplace(DNNL_ARG_BIAS, network.layers[step.layer].bias);
+        }
+        calls.push_back({image, [this, &primitive, arguments = std::move(arguments), result] {
+                             primitive.primitive.execute(stream, arguments);
+                             return all_finite(result, primitive.destination.get_size(), primitive.destination.data_type());
+                         }});
+    }
+
+    void add_winograd(const Step& step, const Kernel& kernel, const void* source, void* result, std::int64_t image) {
+        const PackedLayer& layer = network.layers[step.layer];
+        const WinogradCall call{.source = static_cast<const float*>(source),
+                                .weights = floats_of(layer.weight),
+                                .bias = floats_of(layer.bias),
+                                .destination = static_cast<float*>(result),
+                                .scratch = floats_of(scratchpad),
+                                .accumulate = step.residual != no_value,
+                                .relu = step.relu};
+        calls.push_back({image, [this, &shape = *kernel.winograd, call] { return network.winograd->run(shape, call); }});
+    }
+
+    void add_pointwise(const Step& step, const Kernel& kernel, void* result, std::int64_t image) {
+        PointwiseCall call{.destination = result,
+                           .stride = elements(kernel),
+                           .images = kernel.images,
+                           .channels = step.output[0],
+                           .pixels = step.output[1] * step.output[2],
+                           .bfloat16 = network.setting.type == Type::bf16,
+                           .relu = step.relu};
+        if (step.layer >= 0) {
+            call.scale = floats_of(network.layers[step.layer].weight);
+            call.shift = floats_of(network.layers[step.layer].bias);
+        }
+        if (step.residual != no_value) {
+            call.residual = place(step.residual, image);
+            call.residual_stride = elements(network.kernels[step.residual]);
+        }
+        std::vector<PointwisePart> parts{part_of(step.source, image)};
+        for (const int value : step.others) parts.push_back(part_of(value, image));
+        calls.push_back({image, [this, parts = std::move(parts), call]() mutable {
+                             call.parts = parts.data();
+                             call.part_count = static_cast<int>(parts.size());
+                             return network.pointwise->run(call);
+                         }});
+    }
+
+    PointwisePart part_of(int value, std::int64_t image) const {
+        return {place(value, image), network.plan.steps[value].output[0], elements(network.kernels[value])};
+    }
+
+    // Of an image's value.
+    std::int64_t elements(const Kernel& kernel) const {
+        const std::size_t size = network.setting.type == Type::bf16 ? sizeof(std::uint16_t) : sizeof(float);
+        return static_cast<std::int64_t>(kernel.value_bytes / size);
+    }
+
+    // Returns where the result lies. A reorder makes no infinity and no NaN.
+    void* add_reorder(const Reorder& reorder, void* source, void* result, std::int64_t image) {
+        Arguments arguments{{DNNL_ARG_FROM, view(reorder.from, source, image)},
+                            {DNNL_ARG_TO, view(reorder.to, result, image)},
+                            {DNNL_ARG_SCRATCHPAD, view(reorder.scratchpad, scratchpad.get_data_handle(), image)}};
+        calls.push_back({image, [this, &reorder, arguments = std::move(arguments)] {
+                             reorder.primitive.execute(stream, arguments);
+                             return true;
+                         }});
+        return result;
+    }
+
+    // Where the part of a value that begins with `image` lies.
+    void* place(int value, std::int64_t image) const {
+        const int buffer = buffer_plan.values[value];
+        const std::size_t offset = buffer_plan.whole[buffer] ? network.kernels[value].value_bytes * static_cast<std::size_t>(image) : 0;
+        return static_cast<char*>(buffers[buffer].get_data_handle()) + offset;
+    }
+
+    // data: null for the images.
+    memory view(const Desc& desc, void* data, std::int64_t image) {
+        memory result(desc, network.setting.engine, data);
+        if (!data) images.push_back({result, image});
+        return result;
+    }
+
+    void set_images(const float* first) {
+        const auto& shape = network.plan.input;
+        for (ImageView& part : images)
+            part.view.set_data_handle(const_cast<float*>(first + part.first_image * shape[0] * shape[1] * shape[2]));  // read only
+    }
+
+    const CpuNetwork::State& network;
+    dnnl::stream stream;
+    memory scratchpad;
+    BufferPlan buffer_plan;
+    std::vector<memory> buffers;
+    std::vector<ImageView> images;
+    const float* logits = nullptr;
+    std::vector<Call> calls;
+};
+
+CpuNetwork::Stream::Stream(const CpuNetwork& network) : state_(std::make_unique<State>(*network.state_)) {}
+CpuNetwork::Stream::~Stream() = default;
+CpuNetwork::Stream::Stream(Stream&&) noexcept = default;
+
+CpuNetwork::Result CpuNetwork::Stream::run(const float* images, std::int64_t count) {
+    if (!state_->network.finite_weights()) return {.finite = false};
+    state_->set_images(images);
+    for (const State::Call& call : state_->calls)
+        if (call.first_image < count && !call.execute()) return {.finite = false};
+    state_->stream.wait();
+    return {.logits = state_->logits};
+}
+
+}  // namespace orograph::evaluate

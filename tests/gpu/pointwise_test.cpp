@@ -1,0 +1,68 @@
+#include "orograph/gpu/pointwise.hpp"
+
+#include "orograph/core/random.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace orograph::gpu {
+
+namespace {
+
+std::vector<float> normal_values(std::size_t count, std::uint64_t stream) {
+    std::vector<float> values(count);
+    CounterRandom(9, stream).fill_normal(values);
+    return values;
+}
+
+TEST(JoinColumns, IsTheDefinition) {
+    constexpr std::int64_t rows = 7;
+    const std::vector<std::int64_t> widths{5, 1, 8};
+    constexpr std::int64_t columns = 14;
+    std::vector<std::vector<float>> values;
+    std::vector<ColumnPart> parts;
+    for (const std::int64_t width : widths) values.push_back(normal_values(static_cast<std::size_t>(rows * width), values.size()));
+    for (std::size_t k = 0; k < widths.size(); ++k) parts.push_back({values[k].data(), widths[k]});
+    const auto scale = normal_values(columns, 4), shift = normal_values(columns, 5), residual = normal_values(rows * columns, 6);
+    int compared = 0;
+    for (const bool scaled : {false, true})
+        for (const bool added : {false, true})
+            for (const bool relu : {false, true}) {
+                std::vector<float> out(rows * columns, -7);
+                join_columns_cpu(parts, Element::float32, rows, scaled ? scale.data() : nullptr, scaled ? shift.data() : nullptr,
+                                 added ? residual.data() : nullptr, relu, out.data());
+                std::int64_t first = 0;
+                for (std::size_t k = 0; k < widths.size(); first += widths[k++])
+                    for (std::int64_t row = 0; row < rows; ++row)
+                        for (std::int64_t i = 0; i < widths[k]; ++i, ++compared) {
+                            const std::int64_t column = first + i;
+                            double expected = values[k][row * widths[k] + i];
+                            if (scaled) expected = expected * scale[column] + shift[column];
+                            if (added) expected += residual[row * columns + column];
+                            if (relu) expected = std::fmax(expected, 0);
+                            ASSERT_NEAR(out[row * columns + column], expected, 4e-7 * (1 + std::abs(expected)));
+                        }
+            }
+    EXPECT_EQ(compared, 8 * rows * columns);
+}
+
+TEST(JoinColumns, RoundsBfloat16ToTheNearestEvenAndKeepsNan) {
+    // 1 + 1/128 is the next after 1; halfway cases go to the even one.
+    const std::vector<std::uint16_t> first{0x3f80, 0x3f81}, second{0x7fc0, 0xbf80};  // 1, 1 + 1/128; NaN, -1
+    const std::vector<float> scale{1, 1, 1, 1}, shift{1.0F / 256, 1.0F / 256, 0, 0};
+    std::vector<std::uint16_t> out(4);
+    const std::vector<ColumnPart> parts{{first.data(), 2}, {second.data(), 2}};
+    join_columns_cpu(parts, Element::bfloat16, 1, scale.data(), shift.data(), nullptr, true, out.data());
+    EXPECT_EQ(out[0], 0x3f80);
+    EXPECT_EQ(out[1], 0x3f82);
+    EXPECT_TRUE(std::isnan(std::bit_cast<float>(static_cast<std::uint32_t>(out[2]) << 16)));
+    EXPECT_EQ(out[3], 0);
+}
+
+}  // namespace
+
+}  // namespace orograph::gpu
