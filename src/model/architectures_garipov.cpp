@@ -23,8 +23,8 @@ void assemble_vgg(NetworkBuilder& net, int depth, bool has_batch_norm) {
         at = net.max_pool(at, {});
         ++block;
     }
-    at = net.relu(net.linear(net.flatten(at), "classifier.1", 512));
-    at = net.relu(net.linear(at, "classifier.4", 512));
+    at = net.relu(net.linear(net.dropout(net.flatten(at), 0.5), "classifier.1", 512));
+    at = net.relu(net.linear(net.dropout(at, 0.5), "classifier.4", 512));
     net.linear(at, "classifier.6", net.classes());
 }
 
