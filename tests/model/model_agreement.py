@@ -23,7 +23,8 @@ COMPARED = [name for name in ARCHITECTURES if not name.startswith(REPEATING)]
 LARGE = ("resnet101", "resnet152", "wrn28_10")
 # Every kind of block, and every architecture that has blocks of its own.
 TRAINED = ["resnet20", "resnet32_noshort", "resnet50_16_noshort", "resnet18", "resnet50", "resnet50_noshort", "resnet152",
-           "resnet152_noshort", "wrn56_2", "vgg9", "densenet121", "vgg16", "vgg19bn", "preresnet110", "preresnet164", "wrn28_10", "convfc", "lenet5", "mlp"]
+           "resnet152_noshort", "wrn56_2", "vgg9", "densenet121", "vgg16", "vgg19bn", "preresnet110", "preresnet164", "wrn28_10",
+           "convfc", "lenet5", "mlp"]
 # He et al. 2016, table 6: millions of parameters of the CIFAR networks (without projections), 3 channels, 10 classes.
 MILLIONS = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
 GREYSCALE = ("resnet20", "vgg9", "densenet121", "preresnet164", "convfc", "lenet5", "mlp")  # and 100 classes, in test_logits
