@@ -16,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from program import ENVIRONMENT, command, mlp_weights, run, surface_config, write_config  # noqa: E402
+from wrong_weights import wrong_weights  # noqa: E402
 
 PROGRAM = sys.argv[1]
 CPU_FLAGS = Path("/proc/cpuinfo").read_text().split()
@@ -73,6 +74,8 @@ def cases(folder: Path):
     yield Case("weights of another architecture", 65, ["mlp.safetensors", "conv1.weight"], made(model={"architecture": "resnet20"}))
     yield Case("weights of another width", 65, ["wide.safetensors", "fc1.weight", "300"], made(model={"weights": str(folder / "wide.safetensors")}))
     yield Case("truncated weights", 65, ["short.safetensors"], made(model={"weights": str(folder / "short.safetensors")}))
+    for what, path, words in wrong_weights(folder, weights):
+        yield Case(what, 65, words, made(model={"weights": str(path)}))
     yield Case("missing weights", 66, ["nowhere.safetensors"], made(model={"weights": str(folder / "nowhere.safetensors")}))
     yield Case("missing data", 66, ["nowhere", "data.folder"], made(data={"folder": str(folder / "nowhere")}))
     yield Case("truncated data", 65, ["train-images"], made(data={"folder": str(truncated_data(folder))}))
