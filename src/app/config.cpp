@@ -37,7 +37,7 @@ struct OutputOf {
 template <class Fields>
 void visit(Fields& fields, ModelSection& s) {
     fields.choice("architecture", s.architecture, model::known_architectures(), "");
-    fields.text("weights", s.weights, "safetensors file; train: where to start, empty for fresh weights");
+    fields.text("weights", s.weights, "safetensors or a file of torch.save; FILE#bend=1: of a curve; train: where to start, empty for fresh weights");
     fields.integer("seed", s.seed, at_least_0, "of fresh weights (train)");
 }
 
@@ -225,7 +225,7 @@ void check(const Config& config, const std::string& origin) {
     }
     const bool plane = config.job == Job::surface;
     OROGRAPH_VALIDATE(!config.model.weights.empty(), ExitCode::config, origin,
-                      ": model.weights is missing; name the checkpoint (safetensors) at the centre");
+                      ": model.weights is missing; name the checkpoint at the centre");
     OROGRAPH_VALIDATE(!config.output.file.empty(), ExitCode::config, origin, ": output.file is empty; name the surface file");
     check_axis(config.grid.x, "x", origin);
     check_direction(config.directions.x, "x", origin);
