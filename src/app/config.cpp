@@ -37,7 +37,7 @@ struct OutputOf {
 template <class Fields>
 void visit(Fields& fields, ModelSection& s) {
     fields.choice("architecture", s.architecture, model::known_architectures(), "");
-    fields.text("weights", s.weights, "safetensors or a file of torch.save; FILE#bend=1: of a curve; train: where to start, empty for fresh weights");
+    fields.text("weights", s.weights, "safetensors or of torch.save; FILE#bend=1 of a curve; train: where to start, empty: fresh weights");
     fields.integer("seed", s.seed, at_least_0, "of fresh weights (train)");
 }
 
