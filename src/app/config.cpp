@@ -69,7 +69,7 @@ template <class Fields>
 void visit(Fields& fields, DataSection& s) {
     fields.choice("set", s.set, data::known_sets(), "");
     fields.text("folder", s.folder, "where a known set's files are; empty: Debian's place for fashion-mnist");
-    fields.section("files", s.files, "{train: FILE, test: FILE}, arrays: HDF5 with images [N, C, 32, 32] and labels [N]");
+    fields.section("files", s.files, "{train: FILE, test: FILE}, arrays: HDF5 or safetensors with images [N, C, 32, 32] and labels [N]");
     fields.integer("classes", s.classes, at_least_1, "arrays (absent: the largest label plus 1)");
     fields.texts("splits", s.splits, "train, test, or both");
     fields.integer("limit", s.limit, at_least_1, "the first n images of each split, or all that it has (absent: all)");

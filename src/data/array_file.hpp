@@ -29,4 +29,7 @@ struct ArrayFile {
 // The arrays lie in the file's root, or in a group that is named as the split. Error(data).
 ArrayFile open_hdf5(const std::filesystem::path& path, const std::string& split);
 
+// The tensors are `images` and `labels`, or `train.images` and `train.labels` for the split train. Error(no_input), Error(data).
+ArrayFile open_safetensors(const std::filesystem::path& path, const std::string& split);
+
 }  // namespace orograph::data

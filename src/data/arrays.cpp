@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <string_view>
 
 namespace orograph::data {
 namespace {
@@ -28,19 +29,19 @@ void check_keys(const Source& source) {
     }
 }
 
-bool is_hdf5(const fs::path& path) {
-    constexpr std::array<char, 8> signature{'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
-    std::array<char, 8> start{};
-    std::ifstream(path, std::ios::binary).read(start.data(), start.size());
-    return start == signature;
-}
-
 ArrayFile open_file(const fs::path& path, const std::string& split) {
     std::error_code unreadable;
     OROGRAPH_VALIDATE(fs::is_regular_file(path, unreadable), ExitCode::no_input, "data.files.", split, ": there is no file ", path,
                       "; check the path");
-    OROGRAPH_VALIDATE(is_hdf5(path), ExitCode::data, "data.files.", split, ": ", path, " is not an HDF5 file");
-    return open_hdf5(path, split);
+    constexpr std::size_t json = 8;  // where a safetensors header starts
+    std::array<char, 9> start{};
+    std::ifstream file(path, std::ios::binary);
+    OROGRAPH_VALIDATE(file, ExitCode::no_input, "data.files.", split, ": cannot open ", path, "; check its permissions");
+    file.read(start.data(), start.size());
+    if (std::string_view(start.data(), start.size()).starts_with("\x89HDF\r\n\x1a\n")) return open_hdf5(path, split);
+    OROGRAPH_VALIDATE(start[json] == '{', ExitCode::data, "data.files.", split, ": ", path,
+                      " is neither an HDF5 nor a safetensors file; convert it to one of them");
+    return open_safetensors(path, split);
 }
 
 std::string show(const StoredArray& array) {

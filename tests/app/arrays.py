@@ -12,6 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -63,8 +65,6 @@ def same(a: dict, b: dict) -> bool:
 
 def centre_in_pytorch(weights: Path, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Mean cross-entropy and percent right of the mlp in float64."""
-    from safetensors.torch import load_file
-
     w = {name: tensor.double() for name, tensor in load_file(weights).items()}
     x = torch.from_numpy(images.astype(np.float64)).flatten(1)
     for layer in ("fc1", "fc2"):
@@ -103,6 +103,9 @@ def check_layouts(folder: Path, plain: dict, normalize: dict) -> None:
             group.create_dataset("images", data=PIXELS[split], **options)
             group.create_dataset("labels", data=LABELS[split].astype(">i2" if split == "train" else np.uint64), chunks=(11,))
     expect(same(plain, surface(folder, "layouts", {"train": both, "test": both}, **normalize)), "chunked, compressed, other types: the same surface")
+    tensors = folder / "both.safetensors"
+    save_file({f"{split}.{name}": arrays[split] for name, arrays in (("images", PIXELS), ("labels", LABELS)) for split in PIXELS}, tensors)
+    expect(same(plain, surface(folder, "tensors", {"train": tensors, "test": tensors}, **normalize)), "safetensors: the same surface")
     little = surface(folder, "little", {"train": put(folder / "l.h5", PIXELS["train"].astype("<f4"), LABELS["train"].astype(np.int8))})
     big = surface(folder, "big", {"train": put(folder / "b.h5", PIXELS["train"].astype(">f4"), LABELS["train"])})
     expect(same(little, big), "big-endian floats: the same surface")
