@@ -79,7 +79,8 @@ def state_dict(content, key: str | None, path: Path) -> dict:
         found = next((tensors for place in [*places, content] if (tensors := tensors_of(place))), {})
     if not found:
         keys = ", ".join(map(repr, list(content)[:20])) if isinstance(content, dict) else type(content).__name__
-        raise OrographError(ExitCode.DATA, f"{path} has no named tensors{' under ' + key if key else ''}; at its top: {keys}; choose with --key")
+        where = f" under '{key}'" if key else ""
+        raise OrographError(ExitCode.DATA, f"{path} has no named tensors{where}; at its top: {keys}; choose with --key")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Saves a small network in every form that people's checkpoints have, and compares what the C++ loader reads with PyTorch's own numbers, bit by bit."""
+"""Saves a small network in every form that people's checkpoints have, and compares the C++ loader's numbers with PyTorch's own, bit by bit."""
 import argparse
 import io
 import tarfile
@@ -33,7 +33,8 @@ def trained():
     optimizer.step()
     schedule.step()
     MODEL.load_state_dict(before)
-    return {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "epoch": 3, "loss": 0.5, "best": None, "shape": torch.Size([2])}
+    states = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+    return states | {"epoch": 3, "loss": 0.5, "best": None, "shape": torch.Size([2])}
 
 
 def renamed(rename):
@@ -184,7 +185,7 @@ def bad(name, value, dtype=torch.float32):
         (dict(STATE) | {"linear.bias": torch.zeros(10).to(torch.float8_e4m3fn)}, "linear.bias is F8_E4M3: convert it to F32"),
         (dict(STATE) | {"linear.bias": torch.zeros(10).to(torch.float8_e5m2)}, "linear.bias is F8_E5M2: convert it to F32"),
         (dict(STATE) | {"linear.bias": torch.zeros(20)}, "linear.bias has shape [20] instead of [10]"),
-        ({"linear.bais" if name == "linear.bias" else name: tensor for name, tensor in STATE.items()}, "'linear.bais' is unexpected (should it be linear.bias?)"),
+        (renamed(lambda name: name.replace("linear.bias", "linear.bais")), "'linear.bais' is unexpected (should it be linear.bias?)"),
         ({}, ""),
     ],
 )
@@ -270,11 +271,13 @@ class Curve(nn.Module):
 def vgg():
     blocks = nn.ModuleList([nn.ModuleList([nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)])])
     head = nn.Sequential(nn.Dropout(), nn.Linear(4, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 10))
-    return nn.ModuleDict({"layer_blocks": blocks, "classifier": head}), {"classifier.1": "fc1", "classifier.4": "fc2", "classifier.6": "fc3"}
+    model = nn.ModuleDict({"layer_blocks": blocks, "classifier": head})
+    return model, {"classifier.1": "fc1", "classifier.4": "fc2", "classifier.6": "fc3"}
 
 
 def preresnet():
-    block = nn.ModuleDict({"bn1": nn.BatchNorm2d(2), "conv1": nn.Conv2d(2, 4, 1, bias=False), "downsample": nn.Sequential(nn.Conv2d(2, 4, 1, bias=False))})
+    first, other = nn.Conv2d(2, 4, 1, bias=False), nn.Conv2d(2, 4, 1, bias=False)
+    block = nn.ModuleDict({"bn1": nn.BatchNorm2d(2), "conv1": first, "downsample": nn.Sequential(other)})
     model = nn.ModuleDict({"conv1": nn.Conv2d(3, 2, 3, bias=False), "layer1": nn.Sequential(block), "fc": nn.Linear(4, 10)})
     return model, {"layer1.0.downsample.0": "layer1.0.downsample"}
 
@@ -287,7 +290,8 @@ def wide_resnet():
 def convfc():
     convs = nn.Sequential(*[layer for i in range(3) for layer in (nn.Conv2d(2, 2, 5), nn.ReLU(), nn.MaxPool2d(3))])
     linears = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 10))
-    names = {"conv_part.0": "conv1", "conv_part.3": "conv2", "conv_part.6": "conv3", "fc_part.0": "fc4", "fc_part.2": "fc5", "fc_part.4": "fc6"}
+    names = {"conv_part.0": "conv1", "conv_part.3": "conv2", "conv_part.6": "conv3"}
+    names |= {"fc_part.0": "fc4", "fc_part.2": "fc5", "fc_part.4": "fc6"}
     return nn.ModuleDict({"conv_part": convs, "fc_part": linears}), names
 
 
