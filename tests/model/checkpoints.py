@@ -1,4 +1,4 @@
-"""Saves a small network in every form that people's checkpoints have, and compares the C++ loader's numbers with PyTorch's own, bit by bit."""
+"""Saves a small network in every form that people have, and compares the C++ loader's numbers with PyTorch's own, bit by bit."""
 import argparse
 import io
 import tarfile

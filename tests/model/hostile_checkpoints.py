@@ -160,7 +160,7 @@ BOMBS = {
     "huge bytes": b"\x8e" + struct.pack("<Q", 2**62),
     "huge number": b"\x8b\xff\xff\xff\xff",
     "huge frame": b"\x95" + struct.pack("<Q", 2**63),
-    "a tensor called over and over": b"(" + REBUILD + b"q\x00" + WIDE.removeprefix(REBUILD)[:-1] + b"q\x01" + b"h\x00h\x01R" * 600_000 + b"t",
+    "a tensor called over and over": b"(" + WIDE.replace(REBUILD, REBUILD + b"q\x00")[:-1] + b"q\x01R" + b"h\x00h\x01R" * 600_000 + b"t",
     "nothing at all": b"",
     "pops too much": b"0000",
     "closes too much": b"tttt",
