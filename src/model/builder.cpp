@@ -1,6 +1,7 @@
 #include "builder.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/model/exported.hpp"
 
 #include <numeric>
 
@@ -144,6 +145,7 @@ int NetworkBuilder::add_tensor(std::vector<TensorSpec>& specs, const std::string
 }
 
 std::int64_t Network::multiply_adds() const {
+    if (graph) return multiply_adds_of(*graph);
     std::int64_t total = 0;
     for (const Op& op : ops) {
         if (op.kind != OpKind::conv2d && op.kind != OpKind::linear) continue;

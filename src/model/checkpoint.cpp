@@ -4,6 +4,7 @@
 #include "orograph/core/fault.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/core/safetensors.hpp"
+#include "orograph/model/exported.hpp"
 
 #include <string_view>
 
@@ -33,6 +34,7 @@ StateDicts content_of(const SafetensorsView& view) {
     content.tensors.reserve(view.header.entries.size());
     content.dicts.emplace_back();
     for (const SafetensorsEntry& entry : view.header.entries) {
+        if (entry.name.starts_with(constant_prefix)) continue;
         content.tensors.push_back({entry.dtype, entry.shape, dense_strides(entry.shape), 0, view.bytes_of(entry)});
         content.dicts[0].tensors.emplace_back(entry.name, &content.tensors.back());
     }

@@ -1,5 +1,7 @@
 #include "orograph/model/forward.hpp"
 
+#include "aten_graph.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/core/random.hpp"
 
@@ -115,6 +117,10 @@ at::Tensor forward(const Network& network, const std::vector<at::Tensor>& parame
     OROGRAPH_EXPECT(parameters.size() == network.space.parameters.size() && states.size() == network.space.states.size());
     OROGRAPH_EXPECT(images.dim() == 4 && images.size(1) == network.channels);
     OROGRAPH_EXPECT(!dropout || (images.size(0) > 0 && dropout->pass >> 44 == 0));
+    if (network.graph) {
+        OROGRAPH_VALIDATE(mode == BatchNormMode::use_states && !dropout, ExitCode::unavailable, network.architecture, " cannot be trained here");
+        return run(*network.graph, parameters, states, images);
+    }
     return Pass(network, parameters, states, mode, dropout).run(images);
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,12 +49,16 @@ struct Op {
     int running_mean = -1, running_var = -1;  // indices into space.states
 };
 
+struct AtenGraph;
+
 struct Network {
     std::string architecture;
     int channels = 0;
     int classes = 0;
     std::vector<Op> ops;  // topological order, ops[0] is the input, the last gives the logits
     ParameterSpace space;
+    std::string digest;                      // of an exported network: of its graph and constants; else empty
+    std::shared_ptr<const AtenGraph> graph;  // an exported network that ops cannot express, which then hold the input alone; else null
 
     // Multiply-adds of one image's forward pass (convolutions and linear layers).
     std::int64_t multiply_adds() const;

@@ -1,0 +1,89 @@
+#include "orograph/core/error.hpp"
+#include "orograph/core/safetensors.hpp"
+#include "orograph/model/exported.hpp"
+#include "orograph/model/forward.hpp"
+#include "orograph/model/weights.hpp"
+
+#include <ATen/ops/cross_entropy_loss.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+
+// Answers exported.py: one JSON request a line on standard input, one JSON answer a line on standard output.
+namespace {
+
+using namespace orograph;
+using nlohmann::json;
+
+at::Tensor find_tensor(const TensorFile& file, const std::string& name) {
+    for (const FileTensor& tensor : file.tensors) {
+        if (tensor.name != name) continue;
+        at::Tensor out = at::empty(tensor.shape, tensor.dtype == "I64" ? at::kLong : at::kFloat);
+        std::copy(tensor.data.begin(), tensor.data.end(), static_cast<std::byte*>(out.data_ptr()));
+        return out;
+    }
+    throw Error(ExitCode::data, "the request's input has no " + name);
+}
+
+FileTensor to_file(const std::string& name, const at::Tensor& tensor) {
+    const at::Tensor dense = tensor.detach().contiguous();
+    const auto* first = static_cast<const std::byte*>(dense.const_data_ptr());
+    return {name, dense.scalar_type() == at::kDouble ? "F64" : "F32", dense.sizes().vec(), {first, first + dense.nbytes()}};
+}
+
+json names(const std::vector<model::TensorSpec>& specs) {
+    json list = json::array();
+    for (const model::TensorSpec& spec : specs) list.push_back(spec.name);
+    return list;
+}
+
+// Logits, the gradients of their mean cross-entropy, and the states after it, all in the request's dtype.
+json answer(const json& request) {
+    const std::string path = request.at("file");
+    const model::Network network = model::load_exported(path);
+    const model::Weights weights = model::load_weights(request.value("weights", path), network);
+    const TensorFile input = read_safetensors(request.at("input").get<std::string>());
+    const at::ScalarType type = request.at("dtype") == "float64" ? at::kDouble : at::kFloat;
+    const bool training = request.value("training", false);
+
+    std::vector<at::Tensor> parameters;
+    for (const at::Tensor& view : model::views(weights.parameters, network.space.parameters))
+        parameters.push_back(view.to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_());
+    const at::Tensor states = weights.states.to(type);
+    const at::Tensor logits =
+        model::forward(network, parameters, model::views(states, network.space.states), find_tensor(input, "images").to(type),
+                       training ? model::BatchNormMode::update_states : model::BatchNormMode::use_states);
+    at::cross_entropy_loss(logits, find_tensor(input, "labels")).backward();
+
+    TensorFile out{{}, {to_file("logits", logits)}};
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+        const at::Tensor gradient = parameters[k].grad();
+        out.tensors.push_back(
+            to_file("gradient." + network.space.parameters[k].name, gradient.defined() ? gradient : at::zeros_like(parameters[k])));
+    }
+    for (const model::TensorSpec& spec : network.space.states)
+        out.tensors.push_back(to_file("state." + spec.name, states.narrow(0, spec.offset, spec.count).view(spec.shape)));
+    write_safetensors(request.at("output").get<std::string>(), std::move(out));
+    return {{"unmapped", network.graph ? model::unmapped_operator(*network.graph) : ""},
+            {"classes", network.classes},
+            {"multiply_adds", network.multiply_adds()},
+            {"digest", network.digest},
+            {"parameters", names(network.space.parameters)},
+            {"states", names(network.space.states)}};
+}
+
+}  // namespace
+
+int main() {
+    for (std::string line; std::getline(std::cin, line);) {
+        json reply;
+        try {
+            reply = answer(json::parse(line));
+        } catch (const Error& error) {
+            reply = {{"error", error.what()}, {"code", static_cast<int>(error.code())}};
+        } catch (const std::exception& error) {
+            reply = {{"error", error.what()}, {"code", -1}};
+        }
+        std::cout << reply.dump() << std::endl;
+    }
+}
