@@ -104,7 +104,8 @@ void Array::read_row_bytes(std::int64_t first, std::int64_t count, void* out, st
     check(H5Sselect_hyperslab(rows.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr), ExitCode::data, "cannot read ",
           where_);
     OROGRAPH_EXPECT(H5Sget_select_npoints(rows.get()) == elements);
-    const SpaceHandle memory = make_space({elements});
+    // Of the same shape as the selection: with another number of dimensions HDF5 copies chunks element by element.
+    const SpaceHandle memory = make_space({size.begin(), size.end()});
     check(H5Dread(handle_.get(), memory_type(type), memory.get(), rows.get(), H5P_DEFAULT, out), ExitCode::data, "cannot read rows ", first,
           " to ", first + count - 1, " of ", where_, "; the file is damaged, or compressed with a filter that is not here (gzip is)");
 }
