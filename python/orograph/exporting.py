@@ -149,8 +149,10 @@ def renamed(value, names: dict):
 
 
 def save(description: dict, tensors: dict, path: Path) -> None:
-    from safetensors.torch import save_file
-
+    try:
+        from safetensors.torch import save_file
+    except ImportError as error:
+        raise OrographError(ExitCode.USAGE, "export needs the Python package safetensors; pip install safetensors") from error
     metadata = {"orograph.exported": VERSION, "orograph.graph": json.dumps(description, separators=(",", ":"))}
     partial = path.with_name(f".{path.name}.partial")
     try:

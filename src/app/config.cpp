@@ -2,7 +2,7 @@
 
 #include "orograph/core/text.hpp"
 #include "orograph/data/dataset.hpp"
-#include "orograph/model/network.hpp"
+#include "orograph/model/exported.hpp"
 
 #include <cmath>
 
@@ -17,7 +17,7 @@ const std::vector<std::string> spaces{"parameters", "states"};
 const std::vector<std::string> losses{"cross_entropy", "mse"};
 const std::vector<std::string> precisions{"fp32", "tf32", "bf16"};
 const std::vector<std::string> policies{"frozen", "states"};
-const std::vector<std::string> evaluators{"compiled", "reference"};
+const std::vector<std::string> evaluators{"auto", "compiled", "reference"};
 const std::vector<std::string> instruction_sets{"auto", "avx2", "avx512"};
 const std::vector<std::string> convolutions{"auto", "direct"};
 const std::vector<std::string> optimizers{"sgd", "adam"};
@@ -25,6 +25,12 @@ const std::vector<std::string> schedules{"steps", "garipov"};
 const std::vector<std::string> devices{"auto", "cpu", "cuda"};
 const std::vector<std::string> styles{"auto", "bar", "lines", "none"};
 const std::vector<std::string> levels{"debug", "info", "warn", "error"};
+
+std::vector<std::string> architectures() {
+    std::vector<std::string> names = model::known_architectures();
+    names.emplace_back(model::exported_architecture);
+    return names;
+}
 
 struct OutputOf {
     OutputSection& section;
@@ -36,7 +42,8 @@ struct OutputOf {
 // Found by argument-dependent lookup from FieldReader and FieldWriter.
 template <class Fields>
 void visit(Fields& fields, ModelSection& s) {
-    fields.choice("architecture", s.architecture, model::known_architectures(), "");
+    fields.choice("architecture", s.architecture, architectures(), "orograph show architectures; exported: your own, in model.file");
+    fields.text("file", s.file, "exported: what orograph.export wrote in Python");
     fields.text("weights", s.weights, "safetensors or of torch.save; FILE#bend=1 of a curve; train: where to start, empty: fresh weights");
     fields.integer("seed", s.seed, at_least_0, "of fresh weights (train)");
 }
@@ -110,7 +117,7 @@ void visit(Fields& fields, EvaluateSection& s) {
     fields.choice("loss", s.loss, losses, "");
     fields.choice("precision", s.precision, precisions, "tf32: GPUs; bf16: GPUs, CPUs with avx512_bf16; the error against fp32 is stored");
     fields.choice("batch_norm", s.batch_norm, policies, "");
-    fields.choice("evaluator", s.evaluator, evaluators, "");
+    fields.choice("evaluator", s.evaluator, evaluators, "auto: compiled, or reference for a network that does not fit it");
     fields.choice("instruction_set", s.instruction_set, instruction_sets,
                   "compiled on CPUs; auto: the widest of rank 0's CPU, for all ranks");
     fields.choice("convolution", s.convolution, convolutions, "compiled on CPUs; auto: Winograd where it is faster, layer by layer");
@@ -217,15 +224,24 @@ void check_direction(const DirectionSection& s, const std::string& name, const s
                       name, ".file");
 }
 
+void check_model(const ModelSection& s, bool needs_weights, const std::string& origin) {
+    const bool exported = s.architecture == model::exported_architecture;
+    OROGRAPH_VALIDATE(exported || s.file.empty(), ExitCode::config, origin, ": model.file is for model.architecture: exported, not ",
+                      s.architecture, "; a checkpoint goes to model.weights");
+    OROGRAPH_VALIDATE(!exported || !s.file.empty(), ExitCode::config, origin,
+                      ": model.architecture exported needs model.file, which orograph.export writes in Python");
+    OROGRAPH_VALIDATE(exported || !needs_weights || !s.weights.empty(), ExitCode::config, origin,
+                      ": model.weights is missing; name the checkpoint at the centre");
+}
+
 void check(const Config& config, const std::string& origin) {
+    check_model(config.model, !trains(config.job), origin);
     if (trains(config.job)) {
         OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin,
                           ": output.folder is empty; say where the run is to live");
         return;
     }
     const bool plane = config.job == Job::surface;
-    OROGRAPH_VALIDATE(!config.model.weights.empty(), ExitCode::config, origin,
-                      ": model.weights is missing; name the checkpoint at the centre");
     OROGRAPH_VALIDATE(!config.output.file.empty(), ExitCode::config, origin, ": output.file is empty; name the surface file");
     check_axis(config.grid.x, "x", origin);
     check_direction(config.directions.x, "x", origin);

@@ -1,8 +1,10 @@
 #include "inputs.hpp"
 
 #include "orograph/core/cores.hpp"
+#include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/core/version.hpp"
+#include "orograph/model/exported.hpp"
 #include "orograph/survey/direction_file.hpp"
 
 #include <torch/version.h>
@@ -74,7 +76,49 @@ std::string instruction_set_of(const evaluate::Options& options) {
     return options.instruction_set.empty() ? instruction_set() : options.instruction_set;
 }
 
+// The user's own network, which must take the data as they are.
+model::Network load_exported_network(const std::string& file, const data::Dataset& dataset) {
+    model::Network network = model::load_exported(file);
+    const auto [channels, height, width] = network.ops.front().shape;
+    const auto images = dataset.splits.front().images.sizes();
+    OROGRAPH_VALIDATE(images.slice(1) == at::IntArrayRef({channels, height, width}), ExitCode::data, "the exported model ", file,
+                      " takes images of ", channels, "x", height, "x", width, ", and ", dataset.set, " gives ", images[1], "x", images[2],
+                      "x", images[3], " (28x28 is padded to 32x32); export it with an example of these: torch.zeros(2, ", images[1], ", ",
+                      images[2], ", ", images[3], ")");
+    OROGRAPH_VALIDATE(network.classes == dataset.classes, ExitCode::data, "the exported model ", file, " gives logits for ",
+                      network.classes, " classes, and ", dataset.set, " has ", dataset.classes, "; choose other data, or another model");
+    return network;
+}
+
+model::Network network_of(const Config& config, const data::Dataset& dataset) {
+    if (config.model.architecture != model::exported_architecture)
+        return model::build_network(config.model.architecture, dataset.channels, dataset.classes);
+    model::Network network = load_exported_network(config.model.file, dataset);
+    OROGRAPH_VALIDATE(!trains(config.job) || !network.graph, ExitCode::unavailable, "the exported model ", config.model.file,
+                      " cannot be trained here, only surveyed: what it does in training is known for the compiled evaluator's operations "
+                      "only, and not for ",
+                      evaluate::why_not_compiled(network), "; train it in PyTorch");
+    return network;
+}
+
+// Those of a checkpoint, of the export itself, or fresh ones.
+model::Weights weights_of(const ModelSection& section, const model::Network& network) {
+    if (!section.weights.empty()) return model::load_weights(section.weights, network);
+    return section.file.empty() ? model::initial_weights(network, section.seed) : model::load_weights(section.file, network);
+}
+
 }  // namespace
+
+evaluate::Options fitting_options(evaluate::Options options, const EvaluateSection& section, const model::Network& network) {
+    if (section.evaluator != "auto") return options;
+    const std::string misfit = evaluate::why_not_compiled(network);
+    if (misfit.empty()) return options;
+    log::info(cat("evaluate.evaluator auto takes the reference evaluator for ", network.architecture,
+                  ": the compiled one has no operation for ", misfit));
+    options.kind = evaluate::Kind::reference;
+    if (section.instruction_set == "auto") options.instruction_set.clear();
+    return options;
+}
 
 data::Source source_of(const DataSection& section) {
     data::Source source;
@@ -94,9 +138,8 @@ Inputs load_inputs(const Config& config) {
     // The weights are the likeliest to be wrong and the quickest to read, but their shapes depend on the data.
     Inputs inputs;
     inputs.dataset = data::load(source_of(config.data));
-    inputs.network = model::build_network(config.model.architecture, inputs.dataset.channels, inputs.dataset.classes);
-    inputs.weights = config.model.weights.empty() ? model::initial_weights(inputs.network, config.model.seed)
-                                                  : model::load_weights(config.model.weights, inputs.network);
+    inputs.network = network_of(config, inputs.dataset);
+    inputs.weights = weights_of(config.model, inputs.network);
     if (trains(config.job)) return inputs;
     inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.x)));
     if (config.job == Job::surface) {
@@ -130,11 +173,12 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                            {"data", inputs.dataset.fingerprint},
                            {"loss", config.evaluate.loss},
                            {"batch_norm", config.evaluate.batch_norm},
-                           {"evaluate.evaluator", config.evaluate.evaluator},
+                           {"evaluate.evaluator", options.kind == evaluate::Kind::reference ? "reference" : "compiled"},
                            {"evaluate.instruction_set", instruction_set_of(options)},
                            {"evaluate.precision", config.evaluate.precision},
                            {"evaluator", evaluator},
                            {"numeric_version", std::to_string(numeric_version)}};
+    if (!network.digest.empty()) schema.fingerprints["graph"] = network.digest;
     const char* axes[] = {"x", "y"};
     for (std::size_t i = 0; i < inputs.directions.size(); ++i) {
         schema.directions.push_back(stored(inputs, inputs.directions[i], axes[i]));
@@ -144,7 +188,7 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                          {"version", version()},
                          {"libtorch", TORCH_VERSION},
                          {"architecture", network.architecture},
-                         {"weights", config.model.weights},
+                         {"weights", config.model.weights.empty() ? config.model.file : config.model.weights},
                          {"data", inputs.dataset.set},
                          {"evaluator", evaluator},
                          {"precision", config.evaluate.precision},

@@ -24,6 +24,10 @@ data::Source source_of(const DataSection& section);
 // Data, network (its channels and classes follow the data), weights, directions. Throws as the loaders do.
 Inputs load_inputs(const Config& config);
 
+// The options with the evaluator that evaluate.evaluator auto stands for: compiled, or reference where the network does not fit, which is
+// logged with the operator at fault.
+evaluate::Options fitting_options(evaluate::Options options, const EvaluateSection& section, const model::Network& network);
+
 survey::Grid grid_of(const Config& config);
 
 // What the surface file records of a job, with every item that must be equal for a job to go on with the file. `evaluator` is

@@ -112,12 +112,13 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     const auto role = config.run.master_works ? par::MasterRole::also_works : par::MasterRole::only_leases;
     const auto grid = par::make_process_grid(world, config.run.shards, role);
     const auto resources = choose_resources(world, config.run);
-    const auto evaluation = evaluate_options(world, config.evaluate, resources);
+    auto evaluation = evaluate_options(world, config.evaluate, resources);
     Inputs inputs;
     std::unique_ptr<landscape::LossMeasurement> measurement;
     std::string identity;
     par::agree(world, [&] {
         inputs = load_inputs(config);
+        evaluation = fitting_options(evaluation, config.evaluate, inputs.network);
         measurement = make_measurement(inputs, evaluation, grid, identity);
     });
     require_equal_evaluators(world, identity);

@@ -39,7 +39,7 @@ std::string fingerprint_of(const Config& config, const Inputs& inputs, int ranks
     return Fingerprint()
         .add(write_config(shaping, Comments::without))
         .add(inputs.dataset.fingerprint)
-        .add(model::fingerprint(inputs.network, inputs.weights))
+        .add(model::fingerprint(inputs.network, inputs.weights) + inputs.network.digest)
         .add(std::to_string(numeric_version))
         .add(ranks > 1 ? cat(ranks, " ranks") : "")
         .hex();

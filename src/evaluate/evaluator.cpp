@@ -7,6 +7,7 @@
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
 #include "orograph/gpu/device.hpp"
+#include "orograph/model/exported.hpp"
 
 #include <ATen/Context.h>
 
@@ -45,6 +46,8 @@ std::unique_ptr<Evaluator> make_evaluator(const model::Network& network, const O
     check(options);
     prepare(options.device);
     if (options.kind == Kind::reference) return make_reference(network, options);
+    OROGRAPH_VALIDATE(!network.graph, ExitCode::unavailable, "the compiled evaluator cannot run ", network.architecture,
+                      ": it has no operation for ", why_not_compiled(network), "; use evaluate.evaluator=auto");
     return options.device.is_cpu() ? make_compiled_cpu(network, options) : make_compiled_cuda(network, options);
 }
 
@@ -53,13 +56,19 @@ std::string describe_path(const model::Network& network, Kind kind) {
         const Plan plan = make_plan(network);
         return cat("compiled, ", plan.steps.size(), " fused steps: ", summary(plan));
     }
-    const std::string plain = cat("reference, the plain network's ", network.ops.size(), " operations one by one");
+    const std::string misfit = why_not_compiled(network);
+    if (network.graph) return cat("reference, its operators of ATen one by one; the compiled evaluator has none for ", misfit);
+    return cat("reference, the plain network's ", network.ops.size(), " operations one by one", misfit.empty() ? "" : "; " + misfit);
+}
+
+std::string why_not_compiled(const model::Network& network) {
+    if (network.graph) return model::unmapped_operator(*network.graph);
     try {
         make_plan(network);
     } catch (const Error& error) {
-        return cat(plain, "; ", error.what());
+        return error.what();
     }
-    return plain;
+    return {};
 }
 
 BatchRange shard_range(std::int64_t batches, int shard, int shards) {

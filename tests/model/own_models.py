@@ -40,12 +40,12 @@ class SmallConvolutional(nn.Module):
         super().__init__()
         self.stem = unit(channels, 8, 3, activation, stride=2)
         self.branches = nn.ModuleList(
-            [unit(8, 4, 1, activation), nn.Sequential(unit(8, 4, 1, activation), unit(4, 8, 5, activation)), unit(8, 4, 1, activation)]
+            [unit(8, 8, 1, activation), nn.Sequential(unit(8, 8, 1, activation), unit(8, 16, 5, activation)), unit(8, 8, 1, activation)]
         )
-        self.separable = nn.Sequential(unit(16, 16, 3, activation, groups=16), nn.Conv2d(16, 16, 1), nn.BatchNorm2d(16))
+        self.separable = nn.Sequential(unit(32, 32, 3, activation, groups=32), nn.Conv2d(32, 32, 1), nn.BatchNorm2d(32))
         self.pool = nn.AdaptiveAvgPool2d((1, 1))
         self.drop = nn.Dropout(0.2)
-        self.head = nn.Linear(16, classes)
+        self.head = nn.Linear(32, classes)
 
     def forward(self, images):
         x = F.max_pool2d(self.stem(images), 3, stride=2, padding=1)
@@ -75,7 +75,7 @@ class Oddities(nn.Module):
     def forward(self, images):
         x = F.adaptive_avg_pool2d(images, 4).flatten(1)[:, self.order]
         first, second = torch.split(self.inner(x) * self.scale + self.shift, 8, dim=1)
-        x = torch.cat([second * 2.5, first + torch.tensor([0.25]), ], dim=1)
+        x = torch.cat([second * 2.5, first + torch.tensor([0.25])], dim=1)
         x[:, 3] += torch.arange(1, dtype=torch.float32, device=x.device) + 1
         return self.head(F.gelu(self.again(x), approximate="tanh")) - 1
 

@@ -14,6 +14,7 @@ enum class Job { train, sweep, surface, line };
 
 struct ModelSection {
     std::string architecture = "resnet20";
+    std::string file;
     std::string weights;
     std::uint64_t seed = 1;
 };
@@ -76,7 +77,7 @@ struct EvaluateSection {
     std::string loss = "cross_entropy";
     std::string precision = "fp32";
     std::string batch_norm = "frozen";
-    std::string evaluator = "compiled";
+    std::string evaluator = "auto";
     std::string instruction_set = "auto";
     std::string convolution = "auto";
     std::int64_t batch = 0;

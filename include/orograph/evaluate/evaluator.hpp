@@ -22,20 +22,21 @@ struct Options {
     Kind kind = Kind::compiled;
     Precision precision = Precision::fp32;
     Convolution convolution = Convolution::automatic;
-    std::string instruction_set;     // of the compiled CPU evaluator: "avx2", "avx512"; empty: the widest that this CPU has
-    int threads = 1;                 // CPU threads of this rank
+    std::string instruction_set;  // of the compiled CPU evaluator: "avx2", "avx512"; empty: the widest that this CPU has
+    int threads = 1;              // CPU threads of this rank
     at::Device device = at::kCPU;
-    std::int64_t batch = 0;          // images a batch; 0: the evaluator's own choice. Part of the numeric identity: sums are per batch.
+    std::int64_t batch = 0;  // images a batch; 0: the evaluator's own choice. Part of the numeric identity: sums are per batch.
 };
 
-// Sums over one batch: loss in float64 (each sample's loss is computed in float64 from the float32 logits), correct predictions (argmax, lowest index wins).
+// Sums over one batch: loss in float64 (each sample's loss is computed in float64 from the float32 logits), correct predictions (argmax,
+// lowest index wins).
 struct BatchSum {
     double loss = 0;
     double correct = 0;
 };
 
-// Loss and correct counts of a network at given weights over resident data. The batch partition depends on the split's size and batch() only, each batch's sum on its
-// images and the weights only: neither threads nor shards nor order change a bit.
+// Loss and correct counts of a network at given weights over resident data. The batch partition depends on the split's size and batch()
+// only, each batch's sum on its images and the weights only: neither threads nor shards nor order change a bit.
 class Evaluator {
 public:
     virtual ~Evaluator() = default;
@@ -43,15 +44,16 @@ public:
     // Images a batch: shards hold whole batches.
     virtual std::int64_t batch() const = 0;
 
-    // Hands over the data of later calls; kept resident on the device in the layout the kernels want. Returns the split's number for evaluate().
+    // Hands over the data of later calls; kept resident on the device in the layout the kernels want. Returns the split's number for
+    // evaluate().
     virtual int add_split(const data::Split& split) = 0;
 
-    // Makes `weights` (on Options::device) those of the next evaluate() calls: a point is set up once for all its splits. The tensors must keep
-    // their values until the last of these calls.
+    // Makes `weights` (on Options::device) those of the next evaluate() calls: a point is set up once for all its splits. The tensors must
+    // keep their values until the last of these calls.
     virtual void set_weights(const model::Weights& weights) = 0;
 
-    // Hands over the space (on Options::device) of later move_to() and prepare() calls. What is here sets the weights of each point; a device
-    // may make its points where the space lies.
+    // Hands over the space (on Options::device) of later move_to() and prepare() calls. What is here sets the weights of each point; a
+    // device may make its points where the space lies.
     virtual void set_space(AffineSpace space) { moving_.emplace(std::move(space)); }
 
     // As set_weights() with the point at `coefficients`, one a direction of the space.
@@ -60,7 +62,8 @@ public:
     // A hint: where the next move_to() will probably go. A device prepares that point while it evaluates the one in hand.
     virtual void prepare(std::span<const double> /*coefficients*/) {}
 
-    // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. Not thread-safe. Non-finite losses are returned as they are.
+    // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. Not thread-safe. Non-finite losses are returned
+    // as they are.
     virtual std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) = 0;
 
     // Both at once.
@@ -77,14 +80,18 @@ private:
     std::optional<MovingWeights> moving_;
 };
 
-// The evaluator of `network` that options ask for. Reference: model::forward through LibTorch on any device. Compiled: BN folded into the convolutions at each point, conv+bias(+residual)+ReLU as single
-// operations: oneDNN on the CPU, one single-threaded stream of micro-batches per thread; cuDNN on a GPU. Error(unavailable) where the device is not there.
+// The evaluator of `network` that options ask for. Reference: model::forward through LibTorch on any device. Compiled: BN folded into the
+// convolutions at each point, conv+bias(+residual)+ReLU as single operations: oneDNN on the CPU, one single-threaded stream of
+// micro-batches per thread; cuDNN on a GPU. Error(unavailable) where the device is not there.
 std::unique_ptr<Evaluator> make_evaluator(const model::Network& network, const Options& options);
 
 // The way that an evaluator of this kind computes `network`, for people: "compiled, 23 fused steps: 10 conv+bias+relu, 1 avg_pool, ..." or
 // "reference, the plain network's 66 operations one by one", with why the compiled one cannot where that is so. Error(config) where the
 // compiled one is asked for and cannot.
 std::string describe_path(const model::Network& network, Kind kind);
+
+// The first operation of `network` that the compiled evaluators do not have, in words; empty where they can run it.
+std::string why_not_compiled(const model::Network& network);
 
 // Whether a CPU whose instruction set is `own` (core's instruction_set()) has `wanted`: "avx512" has "avx2" and itself.
 bool has_instruction_set(std::string_view own, std::string_view wanted);
@@ -95,8 +102,8 @@ struct BatchRange {
 };
 BatchRange shard_range(std::int64_t batches, int shard, int shards);
 
-// Softmax cross-entropy (natural logarithm) or MSE of softmax against one-hot (mean over classes), summed over `count` samples in order, in float64. logits [count, classes] float32.
-// The CPU reference of the CUDA reduction.
+// Softmax cross-entropy (natural logarithm) or MSE of softmax against one-hot (mean over classes), summed over `count` samples in order, in
+// float64. logits [count, classes] float32. The CPU reference of the CUDA reduction.
 BatchSum sum_losses(const float* logits, const std::int64_t* labels, std::int64_t count, int classes, Loss loss);
 
 }  // namespace orograph::evaluate
