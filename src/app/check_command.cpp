@@ -84,7 +84,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     double step_s = 0;
     par::agree(world, [&] {
         inputs = load_inputs(first);
-        speed = measure_speed(inputs, options);
+        speed = measure_speed(inputs, fitting_options(options, config.evaluate, inputs.network));
         if (trains(config.job))
             step_s = train::measure_step_s(inputs.network, inputs.weights, inputs.dataset, recipe_of(first.train), resources.threads,
                                            resources.device);
