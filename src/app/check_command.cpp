@@ -21,7 +21,7 @@ constexpr std::int64_t measured_images = 1024;
 
 struct Speed {
     double images_per_s = 0;
-    std::string evaluator;
+    std::string evaluator, path;
 };
 
 // Images a second of one rank, from the second evaluation of a part of the first split.
@@ -35,7 +35,8 @@ Speed measure_speed(const Inputs& inputs, const evaluate::Options& options) {
     const auto start = std::chrono::steady_clock::now();
     evaluator->evaluate(weights, number, CancelToken{});
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    return {static_cast<double>(part.size()) / elapsed.count(), evaluator->identity()};
+    return {static_cast<double>(part.size()) / elapsed.count(), evaluator->identity(),
+            evaluate::describe_path(inputs.network, options.kind)};
 }
 
 // "40.8 M"
@@ -93,6 +94,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     const double images = static_cast<double>(image_count(inputs.dataset));
     const double network_flops = 2.0 * static_cast<double>(inputs.network.multiply_adds());
     print_network(inputs);
+    std::cout << "path       " << speed.path << "\n";
     std::cout << "evaluator  " << speed.evaluator << ", " << resources.threads << " threads a rank, " << resources.device << "\n";
     std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank ("
               << std::round(speed.images_per_s * network_flops / 1e8) / 10 << " GFLOP/s)\n";

@@ -52,6 +52,7 @@ def check_defaults(folder: Path) -> None:
         overrides = ["--set", "model.architecture=mlp", "--set", f"model.weights={folder}/mlp.safetensors", "--set", "data.limit=64"]
         text = orograph("check", config, *overrides)
         expect("valid" in text, f"check of the default {job}")
+        expect("compiled, 3 fused steps: 2 linear+bias+relu, 1 linear+bias" in text, f"the path that {job} takes: {text}")
         expect(("ms a step" in text) == (job == "train"), f"cost of {job}: {text}")
     sweep = folder / "sweep.yaml"
     sweep.write_text("{job: sweep, model: {architecture: mlp}, data: {limit: 64}, over: {model.seed: [1, 2], train.batch: [16, 32]}}")
