@@ -16,7 +16,6 @@ class Graph:
     input: str = ""
     output: dict = field(default_factory=dict)
     nodes: list = field(default_factory=list)
-    trains: bool = True  # whether dropout and batch norm are still to be seen in it
 
 
 def functional(traced):
@@ -63,7 +62,6 @@ class Reader:
         if node.target.namespace != "aten":
             raise Unfit(f"it calls {node.target}, which is no operator of ATen but of {node.target.namespace}")
         target = self.out_of_place(node)
-        self.graph.trains &= "batch_norm_legit" not in target._schema.name
         self.note_views(node, target)
         portable, arguments = self.portable(target, node.args)
         self.graph.nodes.append(

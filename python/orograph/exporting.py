@@ -31,11 +31,12 @@ def export(model, example_images, path) -> None:
     model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     images = check_images(torch, example_images)
     traced = trace(torch, model, images)
-    if first_fault(torch, model, traced, images):
+    shows_training = not first_fault(torch, model, traced, images)
+    if not shows_training:
         traced = functional(traced)
         if fault := first_fault(torch, model, traced, images):
             raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}")
-    description, tensors = describe(torch, model, traced, images)
+    description, tensors = describe(torch, model, traced, images, shows_training)
     save(description, tensors, Path(path))
 
 
@@ -105,8 +106,8 @@ def tensors_of(traced, float_type=None) -> dict:
     return {name: value.to(float_type) if value.is_floating_point() else value for name, value in tensors.items()}
 
 
-def describe(torch, model, traced, images) -> tuple[dict, dict]:
-    """The graph as the file holds it, and the file's tensors."""
+def describe(torch, model, traced, images, shows_training: bool) -> tuple[dict, dict]:
+    """The graph as the file holds it, and the file's tensors. `shows_training`: whether the graph still has dropout and batch norm."""
     graph = graph_of(torch, traced)
     state = model.state_dict()
     parameters = [name for name, _ in model.named_parameters()]
@@ -121,7 +122,7 @@ def describe(torch, model, traced, images) -> tuple[dict, dict]:
         "parameters": parameters,
         "states": buffers,
         "state_dict": list(state),
-        "trains": graph.trains and not has_cumulative_statistics(torch, model),
+        "trains": shows_training and not has_cumulative_statistics(torch, model),
         "input": graph.input,
         "nodes": renamed(graph.nodes, names),
         "output": graph.output,

@@ -103,6 +103,25 @@ def test_maps_what_fits(program, exports, tmp_path):
         assert reply["classes"] == 10
 
 
+def test_functional_form_does_not_train(program, tmp_path):
+    """Its dropout is gone, so that the network would train as another one: it is not mapped, though every operator is."""
+
+    class Changes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(1024, 10)
+
+        def forward(self, images):
+            rows = F.max_pool2d(images, 1).flatten(1)
+            rows.view(-1, 1024).relu_()
+            return self.head(F.dropout(rows, 0.5, self.training))
+
+    orograph.export(Changes(), EXAMPLE, tmp_path / "m.safetensors")
+    inputs(tmp_path / "in", 2)
+    reply = program(file=str(tmp_path / "m.safetensors"), input=str(tmp_path / "in"), output=str(tmp_path / "out"), dtype="float32")
+    assert reply["unmapped"].startswith("operators in place"), reply
+
+
 def test_counts_multiply_adds(program, exports, tmp_path):
     """By hooks on the modules: MobileNet's, which is not mapped, as the mapped one of the same convolutions."""
     inputs(tmp_path / "in", 2)
