@@ -59,8 +59,8 @@ private:
 
 void initialize_op(const Op& op, Initializer& init) {
     if (op.kind == OpKind::batch_norm) {
-        init.fill_constant(op.weight, 1.0);
-        init.fill_constant(op.bias, 0.0);
+        if (op.weight >= 0) init.fill_constant(op.weight, 1.0);
+        if (op.bias >= 0) init.fill_constant(op.bias, 0.0);
     } else if (op.weight >= 0) {
         const std::int64_t fan_in = init.fan_in(op.weight);
         if (op.kind == OpKind::conv2d) {

@@ -15,9 +15,7 @@ inline const CancelToken never;
 // Fresh weights whose batch norms do something: random scale, shift and statistics.
 inline model::Weights random_weights(const model::Network& network, std::uint64_t seed) {
     const auto generator = at::detail::createCPUGenerator(seed);
-    model::Network affine = network;  // initial_weights() wants scale and shift of every batch norm
-    std::erase_if(affine.ops, [](const model::Op& op) { return op.kind == model::OpKind::batch_norm && op.weight < 0; });
-    const model::Weights weights = model::initial_weights(affine, seed);
+    const model::Weights weights = model::initial_weights(network, seed);
     const auto parameters = model::views(weights.parameters, network.space.parameters);
     const auto states = model::views(weights.states, network.space.states);
     for (const model::Op& op : network.ops) {
