@@ -33,7 +33,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
 // As a part of a file's name.
 std::string plain(std::string word) {
     std::replace_if(
-        word.begin(), word.end(), [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != '-'; }, '-');
+        word.begin(), word.end(), [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != '-' && c != '_'; }, '-');
     return word;
 }
 
@@ -89,7 +89,7 @@ Config make_run(const Config& sweep, const std::string& text, const std::vector<
     for (std::size_t i = 0; i < axes.size(); ++i) {
         const std::string& value = axes[i].values[at[i]];
         for (const std::string& key : axes[i].keys) assignments.push_back(cat(key, "=", value));
-        name += cat(i > 0 ? "_" : "", axes[i].name, "=", plain(value));
+        name += cat(i > 0 ? "," : "", axes[i].name, "=", plain(value));
     }
     try {
         Config run = read_config(Job::train, text, "over", assignments);

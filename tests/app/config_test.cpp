@@ -181,7 +181,7 @@ TEST(Sweep, MakesEveryCombinationTheLastKeyFastest) {
     EXPECT_EQ(runs[1].train.seed, 7u);
     EXPECT_EQ(runs[2].model.seed, 8u);
     EXPECT_EQ(runs[2].model.architecture, "mlp");
-    EXPECT_EQ(runs[2].output.folder, "o/seed=8_architecture=mlp");
+    EXPECT_EQ(runs[2].output.folder, "o/seed=8,architecture=mlp");
     EXPECT_EQ(runs[2].job, Job::train);
 }
 

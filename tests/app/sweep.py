@@ -49,7 +49,7 @@ RUNS = [(seed, optimizer) for seed in (1, 2, 3) for optimizer in ("sgd", "adam")
 
 
 def name_of(seed, optimizer) -> str:
-    return f"seed={seed}_optimizer={optimizer}"
+    return f"seed={seed},optimizer={optimizer}"
 
 
 def outcome(folder: Path) -> dict:
