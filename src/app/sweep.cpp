@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -60,6 +61,7 @@ std::vector<SweptAxis> axes_of(const Config& sweep) {
     return axes;
 }
 
+// Points are told apart by their coordinates, so that 0.1 and 1e-1, which are two values of the list, count by their positions.
 std::vector<double> coordinates_of(const std::vector<std::string>& values) {
     std::vector<double> numbers, positions;
     for (const std::string& value : values) {
@@ -68,7 +70,9 @@ std::vector<double> coordinates_of(const std::vector<std::string>& values) {
         if (std::from_chars(value.data(), end, number).ptr == end) numbers.push_back(number);
         positions.push_back(static_cast<double>(positions.size()));
     }
-    return numbers.size() == values.size() ? numbers : positions;
+    const std::set<double> distinct(numbers.begin(), numbers.end());
+    return distinct.size() == values.size() && std::ranges::all_of(numbers, [](double n) { return std::isfinite(n); }) ? numbers
+                                                                                                                       : positions;
 }
 
 // Which value each axis has at a point, the last axis fastest, as in survey::Grid.
@@ -115,7 +119,8 @@ std::vector<Config> sweep_runs(const Config& sweep) {
     const std::string text = write_config(base, Comments::without);
     std::vector<Config> runs;
     std::set<std::string> folders;
-    for (std::int64_t point = 0; point < sweep_grid(sweep).size(); ++point) {
+    const std::int64_t count = sweep_grid(sweep).size();
+    for (std::int64_t point = 0; point < count; ++point) {
         runs.push_back(make_run(sweep, text, axes, point));
         OROGRAPH_VALIDATE(folders.insert(runs.back().output.folder).second, ExitCode::config, "over: two runs would share the folder ",
                           runs.back().output.folder);

@@ -10,7 +10,7 @@
 // together ("model.seed,train.seed").
 namespace orograph::app {
 
-// Coordinates are the values where they are numbers, else their positions. Error(config): an entry without values, with a value twice, or
+// Coordinates are the values where they are numbers and differ, else their positions. Error(config): an entry without values, with a value twice, or
 // without a key.
 survey::Grid sweep_grid(const Config& sweep);
 

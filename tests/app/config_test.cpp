@@ -185,6 +185,11 @@ TEST(Sweep, MakesEveryCombinationTheLastKeyFastest) {
     EXPECT_EQ(runs[2].job, Job::train);
 }
 
+TEST(Sweep, NumbersThatAreEqualCountByTheirPositions) {
+    const Config sweep = read_config(Job::sweep, "over: {train.lr: [0.1, 1e-1, 0.2]}", "c.yaml", {});
+    EXPECT_EQ(sweep_grid(sweep).axes()[0].coordinates, (std::vector<double>{0, 1, 2}));
+}
+
 TEST(Sweep, TellsEqualNamesApart) {
     const Config sweep = read_config(Job::sweep, "over: {model.seed: [1], train.seed: [1, 2]}", "c.yaml", {});
     EXPECT_EQ(sweep_grid(sweep).axes()[0].name, "model.seed");
