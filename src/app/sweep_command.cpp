@@ -82,11 +82,8 @@ private:
 };
 
 survey::SurfaceSchema schema_of(const Config& sweep, const survey::Grid& grid) {
-    Config shaping = sweep;
-    shaping.output = {};
-    shaping.run = {};
     survey::SurfaceSchema schema{"Runs of a sweep", grid, fields_of(sweep), {}, {}, {}};
-    schema.fingerprints = {{"configuration", Fingerprint().add(write_config(shaping, Comments::without)).hex()},
+    schema.fingerprints = {{"configuration", Fingerprint().add(shaping_text(sweep)).hex()},
                            {"numeric_version", std::to_string(numeric_version)}};
     schema.provenance = {{"program", "orograph"}, {"version", version()}, {"configuration", write_config(sweep, Comments::without)}};
     for (const auto& [keys, values] : sweep.over) schema.provenance["over " + keys] = join(values);

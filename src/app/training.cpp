@@ -8,6 +8,12 @@
 
 namespace orograph::app {
 
+std::string shaping_text(Config config) {
+    config.output = {};
+    config.run = {};
+    return write_config(config, Comments::without);
+}
+
 train::Recipe recipe_of(const TrainSection& section) {
     train::Recipe recipe;
     recipe.optimizer = section.optimizer == "adam" ? train::OptimizerKind::adam : train::OptimizerKind::sgd;
@@ -33,11 +39,8 @@ namespace {
 // Everything that shapes the result: the number of ranks too, of which each normalises with its own share of a batch. Where the run lives
 // and on how many cores is left out.
 std::string fingerprint_of(const Config& config, const Inputs& inputs, int ranks) {
-    Config shaping = config;
-    shaping.output = {};
-    shaping.run = {};
     return Fingerprint()
-        .add(write_config(shaping, Comments::without))
+        .add(shaping_text(config))
         .add(inputs.dataset.fingerprint)
         .add(model::fingerprint(inputs.network, inputs.weights) + inputs.network.digest)
         .add(std::to_string(numeric_version))

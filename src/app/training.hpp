@@ -7,6 +7,9 @@
 
 namespace orograph::app {
 
+// The part of a configuration that shapes results, as text: not where a job lives, nor on how many cores.
+std::string shaping_text(Config config);
+
 train::Recipe recipe_of(const TrainSection& section);
 
 // Trains as the configuration (of job train) says, in its output.folder, from where that stands. Collective over `team`: its ranks share
