@@ -13,17 +13,9 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from program import mlp_weights, run, surface_config, write_config  # noqa: E402
+from program import expect, mlp_weights, report_checks, run, surface_config, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
-checks = 0
-
-
-def expect(condition, what) -> None:
-    global checks
-    checks += 1
-    if not condition:
-        sys.exit(f"FAIL: {what}")
 
 
 def orograph(*arguments, code=0) -> str:
@@ -133,7 +125,7 @@ def main() -> None:
         expect("15 checksums fit" in orograph("verify", path), "verify")
         check_exports(folder, path, values)
         check_damage(folder, config, path)
-    print(f"{checks} checks passed")
+    report_checks()
 
 
 main()

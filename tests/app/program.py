@@ -3,6 +3,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -75,3 +76,21 @@ def datasets(path: Path) -> dict:
 def points_done(path: Path) -> int:
     """Points that have a status; 0 where the file is not there yet."""
     return int((datasets(path)["status"] != 0).sum()) if path.exists() else 0
+
+
+_checks = 0
+
+
+def expect(condition, what) -> None:
+    """Ends the test with `what` where the condition does not hold."""
+    global _checks
+    _checks += 1
+    if not condition:
+        sys.exit(f"FAIL: {what}")
+
+
+def report_checks(at_least: int = 1) -> None:
+    """The end of a test: how many conditions held; too few are a failure."""
+    print(f"{_checks} checks passed")
+    if _checks < at_least:
+        sys.exit(f"FAIL: fewer than {at_least} checks")

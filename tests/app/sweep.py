@@ -15,17 +15,9 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from program import ENVIRONMENT, command, run, write_config  # noqa: E402
+from program import command, ENVIRONMENT, expect, report_checks, run, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
-checks = 0
-
-
-def expect(condition, what) -> None:
-    global checks
-    checks += 1
-    if not condition:
-        sys.exit(f"FAIL: {what}")
 
 
 def train_config(folder: Path, **keys) -> dict:
@@ -165,7 +157,7 @@ def main() -> None:
         check_diverged(folder)
         check_refusals(folder)
         check_team(folder)
-    print(f"{checks} checks passed")
+    report_checks()
 
 
 main()
