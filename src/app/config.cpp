@@ -16,7 +16,7 @@ const std::vector<std::string> ignores{"none", "biasbn", "li-compat"};
 const std::vector<std::string> spaces{"parameters", "states"};
 const std::vector<std::string> losses{"cross_entropy", "mse"};
 const std::vector<std::string> precisions{"fp32", "tf32", "bf16"};
-const std::vector<std::string> policies{"frozen", "states"};
+const std::vector<std::string> policies{"frozen", "states", "recalibrate"};
 const std::vector<std::string> evaluators{"auto", "compiled", "reference"};
 const std::vector<std::string> instruction_sets{"auto", "avx2", "avx512"};
 const std::vector<std::string> convolutions{"auto", "direct"};
@@ -113,10 +113,17 @@ void visit(Fields& fields, GridSection& s) {
 }
 
 template <class Fields>
+void visit(Fields& fields, RecalibrateSection& s) {
+    fields.integer("batch", s.batch, Limits{2, 1e6}, "images a batch");
+    fields.integer("limit", s.limit, at_least_1, "the first n of the train images (absent: all)");
+}
+
+template <class Fields>
 void visit(Fields& fields, EvaluateSection& s) {
     fields.choice("loss", s.loss, losses, "");
     fields.choice("precision", s.precision, precisions, "tf32: GPUs; bf16: GPUs, CPUs with avx512_bf16; the error against fp32 is stored");
-    fields.choice("batch_norm", s.batch_norm, policies, "");
+    fields.choice("batch_norm", s.batch_norm, policies, "recalibrate: each point's own statistics, from a pass over train images");
+    fields.section("recalibrate", s.recalibrate, "batch_norm: recalibrate");
     fields.choice("evaluator", s.evaluator, evaluators, "auto: compiled, or reference for a network that does not fit it");
     fields.choice("instruction_set", s.instruction_set, instruction_sets,
                   "compiled on CPUs; auto: the widest of rank 0's CPU, for all ranks");

@@ -73,10 +73,16 @@ struct GridSection {
     bool has_y = true;
 };
 
+struct RecalibrateSection {
+    std::int64_t batch = 128;
+    std::optional<std::int64_t> limit;
+};
+
 struct EvaluateSection {
     std::string loss = "cross_entropy";
     std::string precision = "fp32";
     std::string batch_norm = "frozen";
+    RecalibrateSection recalibrate;
     std::string evaluator = "auto";
     std::string instruction_set = "auto";
     std::string convolution = "auto";
