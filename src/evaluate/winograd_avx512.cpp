@@ -14,6 +14,8 @@ struct Avx512 {
     static V broadcast(float value) { return _mm512_set1_ps(value); }
     static V load(const float* from) { return _mm512_loadu_ps(from); }
     static void store(float* to, V value) { _mm512_storeu_ps(to, value); }
+    static void stream(float* to, V value) { _mm512_stream_ps(to, value); }
+    static void fence() { _mm_sfence(); }
     static V add(V a, V b) { return _mm512_add_ps(a, b); }
     static V sub(V a, V b) { return _mm512_sub_ps(a, b); }
     static V mul(V a, V b) { return _mm512_mul_ps(a, b); }

@@ -2,8 +2,9 @@
 
 #include "winograd.hpp"
 
-// The Winograd kernels over an instruction set `Isa`: vector type V of `lanes` floats with load, store, broadcast, zero, add, sub, mul,
-// max, fma(a, b, c) = ab + c and fnma(a, b, c) = c - ab, and `rows`, the height of the register tile (2 * rows + 3 registers are needed).
+// The Winograd kernels over an instruction set `Isa`: vector type V of `lanes` floats with load, store, stream (a store past the
+// caches, to a multiple of a vector's size; fence() ends them), broadcast, zero, add, sub, mul, max, fma(a, b, c) = ab + c and
+// fnma(a, b, c) = c - ab, and `rows`, the height of the register tile (2 * rows + 3 registers are needed).
 // Included once in a source file that is compiled for that instruction set; all of it has internal linkage, so that no other file's code
 // runs on instructions that the CPU may lack. For the same reason it uses nothing of the standard library.
 namespace orograph::evaluate {
@@ -26,17 +27,13 @@ public:
 
     static std::int64_t scratch_floats(const WinogradShape& shape) { return points * (patch_stride(shape) + product_stride(shape)); }
 
+    // Weights that no cache keeps until they are used go past the caches.
     static void pack(const WinogradShape& shape, const float* filters, float* packed) {
-        for (std::int64_t output = 0; output < shape.outputs;) {
-            const std::int64_t width = panel_width(shape, output);
-            float* const panel = packed + output * points * shape.inputs;
-            for (std::int64_t input = 0; input < shape.inputs; ++input)
-                if (width == lanes)
-                    pack_filters<lanes>(shape, filters, output, input, panel);
-                else
-                    pack_filters<2 * lanes>(shape, filters, output, input, panel);
-            output += width;
-        }
+        constexpr std::int64_t cached_floats = 1 << 20;
+        const bool aligned = reinterpret_cast<std::uintptr_t>(packed) % sizeof(V) == 0;
+        if (!aligned || weight_floats(shape) <= cached_floats) return pack_panels<false>(shape, filters, packed);
+        pack_panels<true>(shape, filters, packed);
+        Isa::fence();
     }
 
     static bool run(const WinogradShape& shape, const WinogradCall& call) {
@@ -95,8 +92,22 @@ private:
         return activations + image * channels * shape.height * shape.width + (row * shape.width + column) * lanes;
     }
 
+    template <bool Streamed>
+    static void pack_panels(const WinogradShape& shape, const float* filters, float* packed) {
+        for (std::int64_t output = 0; output < shape.outputs;) {
+            const std::int64_t width = panel_width(shape, output);
+            float* const panel = packed + output * points * shape.inputs;
+            for (std::int64_t input = 0; input < shape.inputs; ++input)
+                if (width == lanes)
+                    pack_filters<lanes, Streamed>(shape, filters, output, input, panel);
+                else
+                    pack_filters<2 * lanes, Streamed>(shape, filters, output, input, panel);
+            output += width;
+        }
+    }
+
     // G g G^T of `Width` filters with the same input channel, into packed[point][input][output].
-    template <int Width>
+    template <int Width, bool Streamed>
     static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t output, std::int64_t input, float* packed) {
         double g[3][3][Width], half[6][3][Width], full[6][Width];
         for (int k = 0; k < Width; ++k) {
@@ -106,8 +117,20 @@ private:
         for (int j = 0; j < 3; ++j) transform_filter<Width>(g[0][j], g[1][j], g[2][j], &half[0][j], 3);
         for (int i = 0; i < 6; ++i) {
             transform_filter<Width>(half[i][0], half[i][1], half[i][2], &full[0], 1);
-            for (int j = 0; j < 6; ++j)
-                for (int k = 0; k < Width; ++k) packed[((i * 6 + j) * shape.inputs + input) * Width + k] = static_cast<float>(full[j][k]);
+            for (int j = 0; j < 6; ++j) store_rounded<Width, Streamed>(full[j], packed + ((i * 6 + j) * shape.inputs + input) * Width);
+        }
+    }
+
+    template <int Width, bool Streamed>
+    static void store_rounded(const double (&values)[Width], float* to) {
+        float rounded[Width];
+        for (int k = 0; k < Width; ++k) rounded[k] = static_cast<float>(values[k]);
+        for (int k = 0; k < Width; k += lanes) {
+            const V vector = Isa::load(rounded + k);
+            if constexpr (Streamed)
+                Isa::stream(to + k, vector);
+            else
+                Isa::store(to + k, vector);
         }
     }
 

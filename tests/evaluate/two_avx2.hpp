@@ -23,6 +23,11 @@ struct TwoAvx2 {
         _mm256_storeu_ps(to, value.low);
         _mm256_storeu_ps(to + 8, value.high);
     }
+    static void stream(float* to, V value) {
+        _mm256_stream_ps(to, value.low);
+        _mm256_stream_ps(to + 8, value.high);
+    }
+    static void fence() { _mm_sfence(); }
     static V add(V a, V b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
     static V sub(V a, V b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
     static V mul(V a, V b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string_view>
 #include <vector>
@@ -189,6 +190,24 @@ TEST_P(Winograd, NoticesEveryNonFiniteValue) {
     EXPECT_FALSE(run(kernels(), with, Residual::added, true).finite);
     EXPECT_TRUE(run(kernels(), with, Residual::none, true).finite);
     EXPECT_GT(noticed, 100);
+}
+
+// Large weights go past the caches where they lie at a multiple of a vector's size.
+TEST_P(Winograd, PacksLargeWeightsAlikeAtEveryPlace) {
+    const WinogradShape shape{1, 192, 208, 4, 4, kernels().rows};
+    const Problem problem(shape);
+    const auto count = static_cast<std::size_t>(kernels().weight_floats(shape));
+    const auto pack = [&](std::size_t shift_bytes) {
+        std::vector<float> memory(count + 32, 0.F);
+        void* at = memory.data();
+        std::size_t space = memory.size() * sizeof(float);
+        float* const packed = static_cast<float*>(std::align(64, 0, at, space)) + shift_bytes / sizeof(float);
+        kernels().pack(shape, problem.filters.data(), packed);
+        return std::vector<float>(packed, packed + count);
+    };
+    const std::vector<float> aligned = pack(0);
+    EXPECT_TRUE(aligned == pack(sizeof(float)));
+    EXPECT_NE(aligned.back(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Winograd, testing::ValuesIn(variants), [](const auto& info) { return info.param.name; });
