@@ -1,6 +1,7 @@
 #include "batch_loop.hpp"
 #include "cpu_network.hpp"
 #include "factories.hpp"
+#include "recalibration.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
@@ -66,11 +67,7 @@ public:
 
     void set_weights(const model::Weights& weights) override {
         weights_ = weights;
-        loop_.for_each(std::ssize(plan_.layers), [&](int worker, std::int64_t layer) {
-            FoldedLayer& folded = folded_[static_cast<std::size_t>(worker)];
-            fold_layer(plan_.layers[layer], network_.space, values(weights.parameters), values(weights.states), folded);
-            cpu_.load(static_cast<std::size_t>(layer), folded);
-        });
+        loaded_ = false;
     }
 
     void set_space(AffineSpace space) override { space_.emplace(std::move(space)); }
@@ -81,7 +78,20 @@ public:
         }));
     }
 
+    void set_recalibration(const data::Split& images, std::int64_t batch) override {
+        recalibration_.emplace(network_, images, batch, at::kCPU);
+    }
+
+    at::Tensor recalibrate(const CancelToken& cancel) override {
+        const auto run = [this](auto count, const auto& task) { loop_.for_each(count, task); };
+        const auto plain = [this](int, std::int64_t batch) { return recalibration_->plain_states(weights_, batch); };
+        const at::Tensor states = recalibration_.value().states(weights_, run, plain, cancel);
+        if (states.defined()) set_weights({weights_.parameters, states});
+        return states;
+    }
+
     std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
+        load_weights();
         const ResidentSplit& data = splits_.at(static_cast<std::size_t>(split));
         return loop_.run(data.batches(), cancel, [&](int worker, std::int64_t batch) {
             return sum_batch(streams_[static_cast<std::size_t>(worker)], data, batch);
@@ -91,6 +101,16 @@ public:
     std::string identity() const override { return cat("compiled ", cpu_.identity(), ", batch ", batch_); }
 
 private:
+    // Once a point: after recalibrate(), where that is called.
+    void load_weights() {
+        if (std::exchange(loaded_, true)) return;
+        loop_.for_each(std::ssize(plan_.layers), [&](int worker, std::int64_t layer) {
+            FoldedLayer& folded = folded_[static_cast<std::size_t>(worker)];
+            fold_layer(plan_.layers[layer], network_.space, values(weights_.parameters), values(weights_.states), folded);
+            cpu_.load(static_cast<std::size_t>(layer), folded);
+        });
+    }
+
     BatchSum sum_batch(CpuNetwork::Stream& stream, const ResidentSplit& data, std::int64_t batch) const {
         const at::Tensor images = data.images(batch);
         const auto result = stream.run(images.const_data_ptr<float>(), data.count(batch));
@@ -114,7 +134,9 @@ private:
     std::vector<FoldedLayer> folded_;          // one a worker
     std::vector<ResidentSplit> splits_;
     std::optional<MovingWeights> space_;
+    std::optional<Recalibration> recalibration_;
     model::Weights weights_;  // of the point in hand
+    bool loaded_ = false;     // in cpu_
     BatchLoop loop_;
 };
 

@@ -2,6 +2,7 @@
 #include "factories.hpp"
 #include "finiteness.hpp"
 #include "precision.hpp"
+#include "recalibration.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
@@ -135,6 +136,26 @@ public:
         fold(*side_, point_of(*prepared_at_), *prepared_);
     }
 
+    void set_recalibration(const data::Split& images, std::int64_t batch) override {
+        recalibration_.emplace(network_, images, batch, device_);
+        queue_->wait_for_current();
+    }
+
+    at::Tensor recalibrate(const CancelToken& cancel) override {
+        const Scope scope(*this);
+        const auto in_order = [](std::int64_t count, const std::function<void(int, std::int64_t)>& task) {
+            for (std::int64_t i = 0; i < count; ++i) task(0, i);
+        };
+        at::Tensor states;
+        queue_->run([&] {
+            const model::Weights& weights = whole_weights();
+            const auto plain = [&](int, std::int64_t batch) { return recalibration_.value().plain_states(weights, batch); };
+            states = recalibration_.value().states(weights, in_order, plain, cancel);
+            if (states.defined()) set_weights({weights.parameters, states});
+        });
+        return states;
+    }
+
     std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
         const Scope scope(*this);
         const ResidentSplit& data = splits_.at(static_cast<std::size_t>(split));
@@ -148,8 +169,8 @@ public:
     std::string identity() const override {
         const std::string device =
             device_.is_cuda() ? cat("cudnn-", at::Context::versionCuDNN(), " ", gpu::device_name(device_.index())) : "cpu";
-        return cat("compiled libtorch-", TORCH_VERSION, " ", device, " ", to_string(options_.precision), ", ",
-                   net_->describe(), ", batch ", batch_);
+        return cat("compiled libtorch-", TORCH_VERSION, " ", device, " ", to_string(options_.precision), ", ", net_->describe(), ", batch ",
+                   batch_);
     }
 
 private:
@@ -307,6 +328,7 @@ private:
     std::vector<ResidentSplit> splits_;
     std::vector<std::vector<Chunk>> chunks_;  // of each split; empty before its first evaluation
     std::optional<MovingWeights> space_;
+    std::optional<Recalibration> recalibration_;
     std::vector<double> at_;                 // the point in hand, where it lies in space_
     std::optional<model::Weights> weights_;  // of the point in hand, once they are needed whole
     std::vector<LayerBound> bounds_;         // of the point in hand, once they are needed

@@ -78,12 +78,4 @@ BatchRange shard_range(std::int64_t batches, int shard, int shards) {
     return {first, first + each + (shard < longer ? 1 : 0)};
 }
 
-void Evaluator::set_recalibration(const data::Split&, std::int64_t) {
-    throw Error(ExitCode::unavailable, "this evaluator cannot recalibrate");
-}
-
-at::Tensor Evaluator::recalibrate(const CancelToken&) {
-    throw Error(ExitCode::unavailable, "this evaluator cannot recalibrate");
-}
-
 }  // namespace orograph::evaluate

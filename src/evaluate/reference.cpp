@@ -1,6 +1,7 @@
 #include "batch_loop.hpp"
 #include "factories.hpp"
 #include "precision.hpp"
+#include "recalibration.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
@@ -35,8 +36,21 @@ public:
     }
 
     void set_weights(const model::Weights& weights) override {
+        weights_ = weights;
         parameters_ = model::views(weights.parameters, network_.space.parameters);
         states_ = model::views(weights.states, network_.space.states);
+    }
+
+    void set_recalibration(const data::Split& images, std::int64_t batch) override {
+        recalibration_.emplace(network_, images, batch, options_.device);
+    }
+
+    at::Tensor recalibrate(const CancelToken& cancel) override {
+        const auto run = [this](auto count, const auto& task) { loop_.for_each(count, task); };
+        const auto plain = [this](int, std::int64_t batch) { return recalibration_->plain_states(weights_, batch); };
+        const at::Tensor states = recalibration_.value().states(weights_, run, plain, cancel);
+        if (states.defined()) set_weights({weights_.parameters, states});
+        return states;
     }
 
     std::vector<BatchSum> evaluate(int split, const CancelToken& cancel) override {
@@ -73,7 +87,9 @@ private:
     const Options options_;
     const std::int64_t batch_;
     std::vector<Resident> splits_;
-    std::vector<at::Tensor> parameters_, states_;  // of the point in hand
+    std::optional<Recalibration> recalibration_;
+    model::Weights weights_;                       // of the point in hand
+    std::vector<at::Tensor> parameters_, states_;  // their tensors
     BatchLoop loop_;
 };
 

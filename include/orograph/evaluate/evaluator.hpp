@@ -65,14 +65,14 @@ public:
     // Hands over the images (a train split, not augmented) from which recalibrate() takes the statistics of batch norm, in batches of
     // `batch`; the last one is as small as what is left. To be called before the first point. Error(config): batch norm cannot normalise a
     // last batch of one image, or the network has operations that train in a way unknown here (Error(unavailable)).
-    virtual void set_recalibration(const data::Split& images, std::int64_t batch);
+    virtual void set_recalibration(const data::Split& images, std::int64_t batch) = 0;
 
     // Gives the weights in hand, for later evaluate() calls, the batch-norm statistics that they have on the images of set_recalibration()
     // (Garipov et al. 2018 sec. 4: reset, then one pass in training mode): each batch is normalised by its own mean and biased variance,
     // and a state is the mean over batches, weighted by their images, of the batches' means or unbiased variances. Sums in float64, in
     // batch order, rounded once. fp32 whatever the precision; dropout is the identity. Returns the states [S] on the weights' device,
     // undefined where `cancel` was set meanwhile. The same bits for any number of threads. Not thread-safe.
-    virtual at::Tensor recalibrate(const CancelToken& cancel);
+    virtual at::Tensor recalibrate(const CancelToken& cancel) = 0;
 
     // Batch sums in batch order; fewer than all batches where `cancel` was set meanwhile. Not thread-safe. Non-finite losses are returned
     // as they are.

@@ -1,0 +1,188 @@
+#include "fixtures.hpp"
+#include "recalibration_oracle.hpp"
+
+#include "orograph/core/error.hpp"
+
+#include <gmock/gmock.h>
+
+namespace orograph::evaluate {
+
+namespace {
+
+// Greatest difference of a state, relative to the greatest of its tensor's.
+double greatest_error(const model::Network& network, const at::Tensor& states, const at::Tensor& expected) {
+    const auto got = model::views(states.to(at::kDouble), network.space.states), wanted = model::views(expected, network.space.states);
+    EXPECT_EQ(got.size(), wanted.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        const double error = ((got[i] - wanted[i]).abs().max() / wanted[i].abs().max()).item<double>();
+        if (!(error <= worst)) worst = error;
+    }
+    return worst;
+}
+
+struct Problem {
+    const char* architecture;
+    std::int64_t images, batch;
+    Kind kind = Kind::compiled;
+};
+
+class Recalibrated : public testing::TestWithParam<Problem> {};
+
+// Without shortcuts each batch norm enlarges what was rounded before it, by 1.2 a layer (Yang et al. 2019, "A mean field theory of batch
+// normalization"): there the plain float32 network's own error is the measure.
+TEST_P(Recalibrated, StatesAndLossAgreeWithFloat64) {
+    const auto [architecture, images, batch, kind] = GetParam();
+    const auto network = model::build_network(architecture, 3, 10);
+    const auto weights = random_weights(network, 41);
+    const auto train = random_split(network, images, 42), test = random_split(network, 4, 43);
+    const at::Tensor expected = float64_states(network, weights, train.images, batch);
+    const BatchSum wanted = float64_sum(network, {weights.parameters, expected}, test, Loss::cross_entropy);
+    struct Errors {
+        double states, loss;
+    };
+    const auto errors_of = [&, batch = batch](Kind kind) {
+        const auto evaluator = make_evaluator(network, {.kind = kind, .threads = 2, .batch = 2});
+        const int split = evaluator->add_split(test);
+        evaluator->set_recalibration(train, batch);
+        evaluator->set_weights(weights);
+        const at::Tensor states = evaluator->recalibrate(never);
+        EXPECT_EQ(states.scalar_type(), at::kFloat);
+        const BatchSum sum = total(evaluator->evaluate(split, never));
+        EXPECT_EQ(sum.correct, wanted.correct);
+        return Errors{greatest_error(network, states, expected), std::abs(sum.loss / wanted.loss - 1)};
+    };
+    Errors allowed{1e-5, 1e-5};
+    if (std::string(architecture).ends_with("noshort")) {
+        const Errors plain = errors_of(Kind::reference);
+        allowed = {4 * plain.states, std::max(1e-5, 4 * plain.loss)};
+        EXPECT_LT(plain.states, 1e-2);
+    }
+    const Errors errors = errors_of(kind);
+    EXPECT_LT(errors.states, allowed.states);
+    EXPECT_LT(errors.loss, allowed.loss);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Recalibrated,
+                         testing::Values(Problem{"resnet20", 21, 8}, Problem{"resnet20", 21, 8, Kind::reference},
+                                         Problem{"resnet56_noshort", 9, 5}, Problem{"vgg16bn", 11, 7}, Problem{"preresnet110", 7, 4},
+                                         Problem{"densenet121", 5, 3}, Problem{"wrn28_10", 3, 2}),
+                         [](const auto& info) {
+                             return cat(info.param.architecture, info.param.kind == Kind::reference ? "_reference" : "");
+                         });
+
+class Recalibration : public testing::TestWithParam<Kind> {
+protected:
+    std::unique_ptr<Evaluator> evaluator(const model::Network& network, int threads = 2) const {
+        return make_evaluator(network, {.kind = GetParam(), .threads = threads});
+    }
+};
+
+TEST_P(Recalibration, IsTheSameBitsForAnyNumberOfThreads) {
+    const auto network = model::build_network("resnet20", 1, 10);
+    const auto weights = random_weights(network, 1);
+    const auto train = random_split(network, 50, 2);
+    std::vector<at::Tensor> states;
+    for (const int threads : {1, 2, 3}) {
+        const auto evaluator = this->evaluator(network, threads);
+        evaluator->set_recalibration(train, 7);
+        evaluator->set_weights(weights);
+        states.push_back(evaluator->recalibrate(never));
+        EXPECT_TRUE(at::equal(states.back(), evaluator->recalibrate(never))) << "again";
+    }
+    EXPECT_TRUE(at::equal(states[0], states[1]));
+    EXPECT_TRUE(at::equal(states[0], states[2]));
+}
+
+// And move_to() means new weights with the states of the space again.
+TEST_P(Recalibration, DependsOnTheParametersOnly) {
+    const auto network = model::build_network("resnet20", 1, 10);
+    const auto weights = random_weights(network, 3);
+    auto evaluator = this->evaluator(network);
+    const int split = evaluator->add_split(random_split(network, 5, 4));
+    const double plain = total(evaluator->evaluate(weights, split, never)).loss;
+    evaluator->set_recalibration(random_split(network, 12, 5), 6);
+    evaluator->set_space({weights, {{moved(network, weights, 0.1, 6), false}}});
+    evaluator->move_to(std::vector{0.0});
+    const at::Tensor states = evaluator->recalibrate(never);
+    EXPECT_NE(total(evaluator->evaluate(split, never)).loss, plain);
+    evaluator->set_weights({weights.parameters, at::full_like(weights.states, 7)});
+    EXPECT_TRUE(at::equal(evaluator->recalibrate(never), states));
+    evaluator->prepare(std::vector{1.0});
+    evaluator->move_to(std::vector{1.0});
+    EXPECT_FALSE(at::equal(evaluator->recalibrate(never), states));
+    evaluator->move_to(std::vector{0.0});
+    EXPECT_EQ(total(evaluator->evaluate(split, never)).loss, plain);
+}
+
+TEST_P(Recalibration, WithoutBatchNormGivesBackTheStates) {
+    for (const char* architecture : {"vgg16", "lenet5"}) {
+        const auto network = model::build_network(architecture, 1, 10);
+        const auto evaluator = this->evaluator(network);
+        const int split = evaluator->add_split(random_split(network, 3, 8));
+        evaluator->set_recalibration(random_split(network, 5, 7), 4);
+        const auto weights = random_weights(network, 9);
+        const double plain = total(evaluator->evaluate(weights, split, never)).loss;
+        const at::Tensor states = evaluator->recalibrate(never);
+        ASSERT_TRUE(states.defined());
+        EXPECT_EQ(states.numel(), 0);
+        EXPECT_EQ(total(evaluator->evaluate(split, never)).loss, plain);
+    }
+}
+
+TEST_P(Recalibration, CancelledGivesNothing) {
+    const auto network = model::build_network("resnet20", 1, 10);
+    const auto evaluator = this->evaluator(network);
+    evaluator->set_recalibration(random_split(network, 6, 1), 3);
+    evaluator->set_weights(random_weights(network, 2));
+    CancelToken cancel;
+    cancel.cancel();
+    EXPECT_FALSE(evaluator->recalibrate(cancel).defined());
+    EXPECT_TRUE(evaluator->recalibrate(never).defined());
+}
+
+TEST_P(Recalibration, NotFiniteIsAsInThePlainPass) {
+    const auto network = model::build_network("resnet20", 1, 10);
+    const auto train = random_split(network, 10, 11), test = random_split(network, 3, 12);
+    const auto weights = random_weights(network, 10);
+    const auto evaluator = this->evaluator(network);
+    const int split = evaluator->add_split(test);
+    evaluator->set_recalibration(train, 4);
+    const auto loss_of = [&](const model::Weights& point) {
+        evaluator->set_weights(point);
+        const at::Tensor states = evaluator->recalibrate(never);
+        const at::Tensor expected = float64_states(network, point, train.images, 4);
+        EXPECT_TRUE(at::equal(states.isnan(), expected.isnan()));
+        return total(evaluator->evaluate(split, never)).loss;
+    };
+    const auto broken = weights.clone();
+    model::views(broken.parameters, network.space.parameters)[12].view({-1})[3] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(std::isnan(loss_of(broken)));
+    EXPECT_TRUE(std::isfinite(loss_of(weights))) << "afterwards";
+    const auto large = weights.clone();
+    large.parameters.mul_(1e9);  // batch norm takes it out again, but for the shift and the last layer
+    EXPECT_TRUE(std::isfinite(loss_of(large)));
+}
+
+TEST_P(Recalibration, RefusesWhatItCannotDo) {
+    const auto convolutions = model::build_network("resnet20", 1, 10);
+    const auto refused = [&](std::int64_t images, std::int64_t batch) {
+        try {
+            evaluator(convolutions)->set_recalibration(random_split(convolutions, images, 1), batch);
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ExitCode::config);
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    EXPECT_THAT(refused(4, 0), testing::HasSubstr("evaluate.recalibrate.batch is 0"));
+    EXPECT_THAT(refused(0, 4), testing::HasSubstr("no train images"));
+    EXPECT_EQ(refused(5, 4), "") << "one image alone, many pixels";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Recalibration, testing::Values(Kind::compiled, Kind::reference),
+                         [](const auto& info) { return info.param == Kind::compiled ? "compiled" : "reference"; });
+
+}  // namespace
+
+}  // namespace orograph::evaluate
