@@ -1,19 +1,9 @@
 #pragma once
 
+#include "orograph/train/learner.hpp"
 #include "orograph/train/trainer.hpp"
 
-#include <vector>
-
 namespace orograph::train {
-
-// A rank's share of a batch: all of it where one rank trains. Shares are of whole images, sizes differ by at most one, and none is of one
-// image alone (batch norm needs two): ranks that would have less have nothing.
-struct Batch {
-    at::Tensor images;       // [B, C, 32, 32] float32
-    at::Tensor labels;       // [B] int64
-    double fraction = 1;     // of the batch's images that are in the share
-    std::int64_t first = 0;  // of the batch's images, in the share
-};
 
 // Training batches of one split: shuffled anew each epoch, augmented, the last one as small as what is left. A batch depends on the
 // recipe's seed, the epoch and its number only, so that training can go on from any step.

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <set>
 
 namespace orograph::train {
 
@@ -67,15 +68,19 @@ void fill(const TensorFile& file, const NamedTensors& tensors) {
     }
 }
 
-bool is_epoch_file(const std::string& name) {
-    unsigned epoch = 0;
+// NAME-N.safetensors
+bool is_numbered(const std::string& file, const char* name) {
+    const std::string format = cat(name, "-%u.safetensors%n");
+    unsigned number = 0;
     int length = 0;
-    return std::sscanf(name.c_str(), "epoch-%u.safetensors%n", &epoch, &length) == 1 && static_cast<std::size_t>(length) == name.size();
+    return std::sscanf(file.c_str(), format.c_str(), &number, &length) == 1 && static_cast<std::size_t>(length) == file.size();
 }
 
+// Of a run of any kind.
 bool is_run_file(const std::string& name) {
-    return name == newest_name || name == previous_name || name == next_name || name == "final.safetensors" || name == "history.csv" ||
-           is_epoch_file(name);
+    static const std::set<std::string> names{newest_name,   previous_name,       next_name,   "final.safetensors",
+                                             "history.csv", "curve.safetensors", "curve.yaml"};
+    return names.contains(name) || is_numbered(name, "epoch") || is_numbered(name, "bend");
 }
 
 // ".NAME.tmp-PID": what a process that was killed in write_file_atomically() leaves.
@@ -165,12 +170,6 @@ void RunFolder::save(const RunState& state, const NamedTensors& tensors) {
 
 void RunFolder::write_history(const std::vector<EpochRecord>& history) const {
     write_file_atomically(path("history.csv"), to_csv(history));
-}
-
-fs::path RunFolder::epoch_file(int epoch) const {
-    std::string digits = std::to_string(epoch);
-    if (digits.size() < 3) digits.insert(0, 3 - digits.size(), '0');
-    return path(cat("epoch-", digits, ".safetensors"));
 }
 
 std::vector<fs::path> RunFolder::files(bool (*is_wanted)(const std::string&)) const {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "learner.hpp"
-
 #include "orograph/core/files.hpp"
 #include "orograph/core/safetensors.hpp"
+#include "orograph/train/learner.hpp"
+#include "orograph/train/trainer.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -34,8 +34,6 @@ public:
 
     void save(const RunState& state, const NamedTensors& tensors);
     void write_history(const std::vector<EpochRecord>& history) const;
-    std::filesystem::path epoch_file(int epoch) const;  // epoch from 1
-    std::filesystem::path final_file() const { return path("final.safetensors"); }
 
 private:
     struct Finding;

@@ -2,14 +2,14 @@
 
 #include "feeder.hpp"
 #include "history.hpp"
-#include "learner.hpp"
+#include "judge.hpp"
+#include "network_learner.hpp"
 #include "recipe.hpp"
 #include "resume.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/progress.hpp"
-#include "orograph/evaluate/evaluator.hpp"
 
 #include <ATen/Parallel.h>
 
@@ -17,8 +17,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <cstring>
-#include <limits>
 #include <thread>
 
 namespace orograph::train {
@@ -46,89 +44,20 @@ private:
     std::jthread thread_;
 };
 
-const data::Split& train_split(const data::Dataset& dataset) {
-    const data::Split* split = dataset.find("train");
-    OROGRAPH_VALIDATE(split != nullptr && split->size() > 0, ExitCode::config, "training needs the split train; add it to data.splits");
-    return *split;
-}
-
-// Loss and accuracy of the weights in training, on whole splits, whose batches the team shares. The evaluator keeps its own copy of the
-// data, so it is made when the first epoch ends.
-class Judge {
-public:
-    Judge(const model::Network& network, const data::Dataset& dataset, const Machine& machine, const par::Communicator& team)
-        : team_(team),
-          evaluator_(evaluate::make_evaluator(network, {.threads = machine.threads, .device = machine.device})),
-          train_(add(&train_split(dataset))),
-          test_(add(dataset.find("test"))) {}
-
-    // Collective over the team. False where `cancel` was set meanwhile on any rank.
-    bool judge(const model::Weights& weights, const CancelToken& cancel, EpochRecord& record) {
-        evaluator_->set_weights(weights);
-        return judge(train_, cancel, record.train_loss, record.train_acc) && judge(test_, cancel, record.test_loss, record.test_acc);
-    }
-
-private:
-    struct Part {
-        std::int64_t images = 0;  // of the whole split; 0: there is none
-        int number = -1;          // of this rank's batches in the evaluator; -1: it has none
-    };
-
-    Part add(const data::Split* split) {
-        if (split == nullptr) return {};
-        const std::int64_t batch = evaluator_->batch(), images = split->size();
-        const auto range = evaluate::shard_range((images + batch - 1) / batch, team_.rank(), team_.size());
-        const std::int64_t first = range.first * batch, last = std::min(range.last * batch, images);
-        if (first >= last) return {images, -1};
-        if (last - first == images) return {images, evaluator_->add_split(*split)};
-        return {images, evaluator_->add_split(data::slice(*split, first, last - first))};
-    }
-
-    // The batches' sums are added in their order, so that the result does not depend on who computed them.
-    bool judge(const Part& part, const CancelToken& cancel, double& loss, double& accuracy) {
-        loss = accuracy = std::numeric_limits<double>::quiet_NaN();
-        if (part.images == 0) return true;
-        std::vector<evaluate::BatchSum> own;
-        if (part.number >= 0) own = evaluator_->evaluate(part.number, cancel);
-        if (par::all_max(team_, cancel.cancelled() ? 1 : 0) != 0) return false;
-        evaluate::BatchSum total;
-        for (const evaluate::BatchSum& sum : gather(own)) {
-            total.loss += sum.loss;
-            total.correct += sum.correct;
-        }
-        loss = total.loss / static_cast<double>(part.images);
-        accuracy = 100 * total.correct / static_cast<double>(part.images);
-        return true;
-    }
-
-    std::vector<evaluate::BatchSum> gather(const std::vector<evaluate::BatchSum>& own) const {
-        std::vector<evaluate::BatchSum> all;
-        for (const std::string& bytes : par::all_gather(team_, {reinterpret_cast<const char*>(own.data()), own.size() * sizeof(own[0])})) {
-            const auto before = all.size();
-            all.resize(before + bytes.size() / sizeof(evaluate::BatchSum));
-            if (!bytes.empty()) std::memcpy(all.data() + before, bytes.data(), bytes.size());
-        }
-        return all;
-    }
-
-    const par::Communicator team_;
-    std::unique_ptr<evaluate::Evaluator> evaluator_;
-    Part train_, test_;
-};
-
 // One run, from wherever its folder says it is to its end or to a stop request. The ranks of a team do the same steps; rank 0 has the
 // folder.
 class Trainer {
 public:
-    Trainer(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
-            const Place& place, const Machine& machine, const par::Communicator& team)
-        : network_(network),
+    Trainer(Learner& learner, const model::Network& network, const data::Dataset& dataset, const Recipe& recipe, const Place& place,
+            const Machine& machine, const par::Communicator& team)
+        : learner_(learner),
+          network_(network),
           dataset_(dataset),
           recipe_(recipe),
+          place_(place),
           machine_(machine),
           team_(team),
           feeder_(train_split(dataset), recipe, machine.device, team.rank(), team.size()),
-          learner_(network, start, recipe, machine.device, team),
           title_(cat("train ", place.folder.string())) {
         par::on_root(team, [&] { folder_.emplace(place); });
     }
@@ -144,7 +73,7 @@ public:
             if (!train_epoch(progress) || !finish_epoch()) return outcome(false);
         }
         progress.finish();
-        par::on_root(team_, [&] { write_weights(folder_->final_file()); });
+        par::on_root(team_, [&] { learner_.write_final(place_.folder, metadata()); });
         return outcome(true);
     }
 
@@ -152,7 +81,7 @@ private:
     std::uint64_t steps_done(int epochs, std::int64_t step) const { return static_cast<std::uint64_t>(epochs * feeder_.batches() + step); }
 
     Outcome outcome(bool complete) const {
-        return {complete, state_.epoch, state_.history, complete && folder_ ? folder_->final_file() : std::filesystem::path()};
+        return {complete, state_.epoch, state_.history, complete ? learner_.final_file(place_.folder) : std::filesystem::path()};
     }
 
     // Whether the run has been finished before.
@@ -162,7 +91,7 @@ private:
             const std::optional<RunState> state = folder_->restore(learner_.tensors());
             found = state.has_value();
             if (found) state_ = *state;
-            finished = found && state_.epoch == recipe_.epochs && std::filesystem::exists(folder_->final_file());
+            finished = found && state_.epoch == recipe_.epochs && std::filesystem::exists(learner_.final_file(place_.folder));
         });
         if (par::all_max(team_, found ? 1 : 0) == 0) {
             save();
@@ -173,13 +102,21 @@ private:
     }
 
     void broadcast_state() {
-        learner_.broadcast();
+        for (auto& [name, tensor] : learner_.tensors()) broadcast(tensor);
         std::array<std::int64_t, 3> numbers{state_.epoch, state_.step, state_.optimizer_steps};
         std::string history = to_csv(state_.history);
         par::broadcast(team_, std::as_writable_bytes(std::span(numbers)), 0);
         par::broadcast(team_, history, 0);
         state_ = {static_cast<int>(numbers[0]), numbers[1], numbers[2], history_from_csv(history)};
         learner_.optimizer().set_steps(state_.optimizer_steps);
+    }
+
+    // Rank 0's elements replace everybody's.
+    void broadcast(at::Tensor& tensor) const {
+        const at::NoGradGuard no_grad;
+        const at::Tensor host = tensor.to(at::kCPU).clone();
+        par::broadcast(team_, {static_cast<std::byte*>(host.data_ptr()), host.nbytes()}, 0);
+        tensor.copy_(host);
     }
 
     void save() {
@@ -221,7 +158,7 @@ private:
         state_.epoch = record.epoch;
         state_.step = 0;
         par::on_root(team_, [&] {
-            write_weights(folder_->epoch_file(record.epoch));
+            learner_.write_epoch(place_.folder, record.epoch, metadata());
             folder_->write_history(state_.history);
         });
         save();
@@ -230,27 +167,26 @@ private:
     }
 
     bool evaluate_epoch(EpochRecord& record) {
-        if (!judge_) judge_.emplace(network_, dataset_, machine_, team_);
+        if (!judge_) judge_.emplace(network_, dataset_, recipe_, machine_, team_, learner_.needs_recalibration());
         CancelToken cancel;
         const StopWatcher watcher(machine_.stop, cancel);
-        return judge_->judge(learner_.weights(), cancel, record);
+        return judge_->judge(learner_.judged(), cancel, record);
     }
 
     void require_finite(double loss, const std::string& where, double lr) const {
         if (!std::isfinite(loss)) throw Diverged(cat(title_, ": the loss became ", loss, " in ", where, "; lower train.lr (", lr, ")"));
     }
 
-    void write_weights(const std::filesystem::path& file) const {
+    // Of the files of the last epoch.
+    Learner::Metadata metadata() const {
         const EpochRecord& record = state_.history.back();
-        model::save_weights(file, network_, learner_.weights().to(at::kCPU),
-                            {{"architecture", network_.architecture},
-                             {"data", dataset_.set},
-                             {"seed", std::to_string(recipe_.seed)},
-                             {"epoch", std::to_string(record.epoch)},
-                             {"train_loss", shortest(record.train_loss)},
-                             {"train_acc", shortest(record.train_acc)},
-                             {"test_loss", shortest(record.test_loss)},
-                             {"test_acc", shortest(record.test_acc)}});
+        return {{"data", dataset_.set},
+                {"seed", std::to_string(recipe_.seed)},
+                {"epoch", std::to_string(record.epoch)},
+                {"train_loss", shortest(record.train_loss)},
+                {"train_acc", shortest(record.train_acc)},
+                {"test_loss", shortest(record.test_loss)},
+                {"test_acc", shortest(record.test_acc)}};
     }
 
     void report(const EpochRecord& record) const {
@@ -258,14 +194,15 @@ private:
                       record.train_loss, " acc ", record.train_acc, " %, test loss ", record.test_loss, " acc ", record.test_acc, " %"));
     }
 
+    Learner& learner_;
     const model::Network& network_;
     const data::Dataset& dataset_;
     const Recipe& recipe_;
+    const Place& place_;
     const Machine& machine_;
     const par::Communicator team_;
     std::optional<RunFolder> folder_;  // on rank 0
     Feeder feeder_;
-    Learner learner_;
     std::optional<Judge> judge_;
     RunState state_;
     std::string title_;
@@ -281,13 +218,11 @@ void set_deterministic() {
 
 }  // namespace
 
-double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
-                      int threads, at::Device device) {
+double measure_step_s(Learner& learner, const data::Dataset& dataset, const Recipe& recipe, int threads, at::Device device) {
     validate(recipe);
     at::set_num_threads(threads);
     set_deterministic();
     Feeder feeder(train_split(dataset), recipe, device, 0, 1);
-    Learner learner(network, start, recipe, device, {});
     std::array<double, 3> times{};
     for (int step = -2; step < static_cast<int>(times.size()); ++step) {
         const auto begin = Clock::now();
@@ -298,12 +233,24 @@ double measure_step_s(const model::Network& network, const model::Weights& start
     return times[1];
 }
 
-Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
-              const Place& place, const Machine& machine, const par::Communicator& team) {
+double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
+                      int threads, at::Device device) {
+    NetworkLearner learner(network, start, recipe, device, {});
+    return measure_step_s(learner, dataset, recipe, threads, device);
+}
+
+Outcome train(Learner& learner, const model::Network& network, const data::Dataset& dataset, const Recipe& recipe, const Place& place,
+              const Machine& machine, const par::Communicator& team) {
     validate(recipe);
     at::set_num_threads(machine.threads);
     set_deterministic();
-    return Trainer(network, start, dataset, recipe, place, machine, team).run();
+    return Trainer(learner, network, dataset, recipe, place, machine, team).run();
+}
+
+Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
+              const Place& place, const Machine& machine, const par::Communicator& team) {
+    NetworkLearner learner(network, start, recipe, machine.device, team);
+    return train(learner, network, dataset, recipe, place, machine, team);
 }
 
 }  // namespace orograph::train

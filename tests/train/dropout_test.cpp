@@ -1,4 +1,4 @@
-#include "learner.hpp"
+#include "network_learner.hpp"
 #include "synthetic.hpp"
 
 #include "orograph/model/forward.hpp"
@@ -21,7 +21,7 @@ model::Network network_with_dropout() {
 // Training steps at rate 0, so that losses differ by the dropout masks alone.
 class TrainDropout : public ::testing::Test {
 protected:
-    Learner make_learner() const { return {network_, start_, {.seed = seed}, at::kCPU, {}}; }
+    NetworkLearner make_learner() const { return {network_, start_, {.seed = seed}, at::kCPU, {}}; }
 
     Batch share(std::int64_t first, std::int64_t count) const {
         return {split_.images.narrow(0, first, count), split_.labels.narrow(0, first, count), 1, first};
@@ -40,7 +40,7 @@ protected:
 };
 
 TEST_F(TrainDropout, EveryStepHasItsOwnMasks) {
-    Learner learner = make_learner();
+    NetworkLearner learner = make_learner();
     const Batch batch = share(0, 8);
     double last = 0;
     for (std::uint64_t step = 0; step < 4; ++step) {
@@ -52,7 +52,7 @@ TEST_F(TrainDropout, EveryStepHasItsOwnMasks) {
 }
 
 TEST_F(TrainDropout, ALearnerThatGoesOnDrawsTheMasksOfItsStep) {
-    Learner learner = make_learner();
+    NetworkLearner learner = make_learner();
     learner.optimizer().set_steps(3);
     EXPECT_EQ(learner.step(share(0, 8), 0), expected_loss(3, share(0, 8)));
 }

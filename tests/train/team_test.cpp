@@ -94,7 +94,9 @@ TEST_P(TeamTest, AStepIsTheWeightedMeanOfItsShares) {
     const double moved = (start_.parameters - trained.parameters).abs().max().item<double>();
     EXPECT_GT(moved, 1e-4);
     EXPECT_LT((expected - trained.parameters).abs().max().item<double>(), 1e-4 * moved);
-    if (states.numel() > 0) EXPECT_TRUE(at::allclose(states, trained.states, 1e-5, 1e-6));
+    if (states.numel() > 0) {
+        EXPECT_TRUE(at::allclose(states, trained.states, 1e-5, 1e-6));
+    }
 }
 
 TEST_P(TeamTest, GoesOnBitwiseAndHasOneHistory) {

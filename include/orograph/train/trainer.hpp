@@ -46,8 +46,10 @@ public:
 struct EpochRecord {
     int epoch = 0;  // 1-based
     double lr = 0;
-    double train_loss = 0, train_acc = 0;  // evaluation mode, all training images, no augmentation; accuracies in percent
-    double test_loss = 0, test_acc = 0;    // NaN without a test split
+    // Evaluation mode, all images, no augmentation; accuracies in percent. Of a curve: at t = 1/2, batch norm recalibrated on the train
+    // split.
+    double train_loss = 0, train_acc = 0;
+    double test_loss = 0, test_acc = 0;  // NaN without a test split
 };
 
 struct Outcome {
@@ -57,8 +59,8 @@ struct Outcome {
     std::filesystem::path final_weights;
 };
 
-// Where the run lives: FOLDER/epoch-001.safetensors per epoch, FOLDER/final.safetensors, FOLDER/history.csv, FOLDER/resume.safetensors and
-// FOLDER/resume.previous.safetensors (weights, optimizer state, step; mid-epoch too).
+// Where the run lives: FOLDER/history.csv, FOLDER/resume.safetensors and FOLDER/resume.previous.safetensors (weights, optimizer state,
+// step; mid-epoch too), and the learner's own files: of a network FOLDER/epoch-001.safetensors per epoch and FOLDER/final.safetensors.
 struct Place {
     std::filesystem::path folder;
     std::string fingerprint;  // of all that shapes the result (recipe, network, data); a folder of another run is refused, Error(data)
@@ -74,6 +76,8 @@ struct Machine {
     std::function<bool()> stop = stop_requested;  // asked before every step, and by another thread during evaluations
 };
 
+class Learner;
+
 // Trains from `start` and writes a checkpoint per epoch; resumes from the newest resume file that is whole, bitwise on the CPU with the
 // same numbers of threads and ranks. On machine.stop() it saves the step it has reached and returns with complete = false.
 // Collective over `team`, whose ranks share each batch: gradients are summed over ranks, each rank normalises with its own share, and the
@@ -83,10 +87,16 @@ struct Machine {
 Outcome train(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
               const Place& place, const Machine& machine, const par::Communicator& team = {});
 
-// Seconds of one step on a whole batch (the median of three after two untimed ones), on a copy of `start`. Error(config): impossible recipe,
-// or there is no train split.
+// The same for any learner of `network`, on machine.device and made for `team`.
+Outcome train(Learner& learner, const model::Network& network, const data::Dataset& dataset, const Recipe& recipe, const Place& place,
+              const Machine& machine, const par::Communicator& team = {});
+
+// Seconds of one step on a whole batch (the median of three after two untimed ones), on a copy of `start`. Error(config): impossible
+// recipe, or there is no train split.
 double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
                       int threads, at::Device device);
+double measure_step_s(Learner& learner, const data::Dataset& dataset, const Recipe& recipe, int threads,
+                      at::Device device);  // which it moves
 
 // The learning rate of epoch `epoch` (from 0).
 double learning_rate(const Recipe& recipe, int epoch);
