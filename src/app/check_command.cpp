@@ -102,7 +102,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     if (trains(config.job)) {
         print_training(config, recipe_of(first.train), inputs, step_s, world.size());
     } else {
-        const double points = static_cast<double>(grid_of(config).size());
+        const double points = static_cast<double>(survey::Grid(inputs.axes).size());
         std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops)
                   << " FLOPs = " << human_count(points * images * network_flops) << " FLOPs\n";
         std::cout << "time       " << human_duration(points * images / speed.images_per_s / world.size()) << " on " << world.size()

@@ -51,11 +51,11 @@ Job job_named_in(const std::string& text, const std::string& origin) {
     const Value root = parse_yaml(text, origin);
     const Value* named = root.find("job");
     if (!named || named->scalar == "surface") return Job::surface;
-    for (const Job job : {Job::train, Job::sweep, Job::line}) {
+    for (const Job job : {Job::train, Job::sweep, Job::line, Job::curve}) {
         if (named->scalar == to_string(job)) return job;
     }
     throw Error(ExitCode::config,
-                cat(origin, ":", named->line, ": job is '", named->scalar, "'; it takes train, sweep, surface or line"));
+                cat(origin, ":", named->line, ": job is '", named->scalar, "'; it takes train, sweep, surface, line or curve"));
 }
 
 using Runner = std::function<ExitCode(const par::Communicator&, const Config&)>;
@@ -136,6 +136,7 @@ ExitCode run_command_line(const par::Communicator& world, int argc, char** argv)
     app.require_subcommand(1);
     add_job(app, "surface", "the loss over a plane through a checkpoint", Job::surface, run_survey, world, action);
     add_job(app, "line", "the loss along a line through a checkpoint", Job::line, run_survey, world, action);
+    add_job(app, "curve", "the loss along a curve between checkpoints", Job::curve, run_survey, world, action);
     add_job(app, "train", "train a network; checkpoints and history", Job::train, run_train, world, action);
     add_job(app, "sweep", "many trainings (seeds, architectures, ...), shared out over the ranks", Job::sweep, run_sweep, world, action);
     add_job(app, "check", "validate a configuration and print what it costs", std::nullopt, run_check, world, action);

@@ -10,7 +10,8 @@ namespace orograph::app {
 
 namespace {
 
-const std::vector<std::string> kinds{"random", "towards", "file"};
+const std::vector<std::string> kinds{"random", "towards", "file", "plane"};
+const std::vector<std::string> curve_kinds{"bezier", "polychain", "segment", "checkpoints"};
 const std::vector<std::string> normalizations{"none", "filter", "layer", "weight", "dfilter", "dlayer"};
 const std::vector<std::string> ignores{"none", "biasbn", "li-compat"};
 const std::vector<std::string> spaces{"parameters", "states"};
@@ -92,7 +93,7 @@ void visit(Fields& fields, DirectionSection& s) {
     fields.choice("normalize", s.normalize, normalizations, "random");
     fields.choice("ignore", s.ignore, ignores, "random, tensors of one dimension");
     fields.choice("space", s.space, spaces, "states: BN statistics move too");
-    fields.text("weights", s.weights, "towards: the other checkpoint");
+    fields.text("weights", s.weights, "towards: the other checkpoint; plane: x the second point, y the third");
     fields.text("file", s.file, "file: Li et al.'s direction file");
     fields.text("name", s.name, "file: the group in it");
 }
@@ -108,8 +109,25 @@ void visit(Fields& fields, DirectionsSection& s) {
 
 template <class Fields>
 void visit(Fields& fields, GridSection& s) {
-    fields.numbers("x", s.x, "first, last, count");
-    if (s.has_y) fields.numbers("y", s.y, "first, last, count");
+    if (s.axes == GridAxes::t) return fields.numbers("t", s.t, "first, last, count; checkpoints: their numbers from 0 (absent: all)");
+    fields.numbers("x", s.x, "first, last, count; plane: 0 and 1 are the two points on the axis");
+    if (s.axes == GridAxes::xy) fields.numbers("y", s.y, "first, last, count; plane: 0 and 1 are the heights of the points");
+}
+
+template <class Fields>
+void visit(Fields& fields, CurveSection& s) {
+    fields.text("file", s.file, "the index that training wrote, curve.yaml; then only kind: segment may be given beside it");
+    fields.choice("kind", s.kind, curve_kinds, "bezier where neither this nor a file is given");
+    fields.texts("ends", s.ends, "two checkpoints, as model.weights takes them");
+    fields.texts("bends", s.bends, "bezier, polychain: the checkpoints between the ends");
+    fields.texts("files", s.files, "checkpoints: which");
+    fields.number("weight_decay", s.weight_decay, at_least_0, "of loss = nll + 0.5 wd |phi|^2 (absent: the index's, or 0)");
+}
+
+template <class Fields>
+void visit(Fields& fields, ShownCurveSection& s) {
+    visit(fields, static_cast<CurveSection&>(s));
+    fields.integer("samples", s.samples, Limits{2, 1e6}, "values of t whose places in the plane are stored");
 }
 
 template <class Fields>
@@ -188,7 +206,11 @@ void visit(Fields& fields, Config& config) {
     if (trains(config.job)) {
         fields.section("train", config.train, "");
     } else {
-        fields.section("directions", config.directions, "Li et al. 2018, sec. 4");
+        if (config.job == Job::curve)
+            fields.section("curve", config.curve, "Garipov et al. 2018, sec. 3");
+        else
+            fields.section("directions", config.directions, "Li et al. 2018, sec. 4");
+        if (config.job == Job::surface) fields.section("curve", config.shown_curve, "a curve whose places in the plane are stored");
         fields.section("grid", config.grid, "");
         fields.section("evaluate", config.evaluate, "");
     }
@@ -208,6 +230,55 @@ void check_axis(const std::vector<double>& axis, const std::string& name, const 
                       " to the same value; give a range, or one point");
 }
 
+// Where a curve's points come from: the index that training wrote, or checkpoints.
+void check_curve_files(const CurveSection& s, const std::string& origin) {
+    const std::string kind = s.kind.value_or("bezier");
+    if (!s.file.empty()) {
+        OROGRAPH_VALIDATE(!s.kind || kind == "segment", ExitCode::config, origin,
+                          ": curve.file says the kind of the curve; remove curve.kind: ", kind,
+                          " (only segment may be given, for the straight line between its ends)");
+        OROGRAPH_VALIDATE(s.ends.empty() && s.bends.empty() && s.files.empty(), ExitCode::config, origin,
+                          ": curve.file names all points of the curve; remove curve.ends, bends and files, or curve.file");
+        return;
+    }
+    if (kind == "checkpoints") {
+        OROGRAPH_VALIDATE(s.ends.empty() && s.bends.empty(), ExitCode::config, origin,
+                          ": curve.kind checkpoints takes curve.files, not ends and bends");
+        OROGRAPH_VALIDATE(s.files.size() >= 2, ExitCode::config, origin, ": curve.files names ", s.files.size(),
+                          s.files.size() == 1 ? " checkpoint" : " checkpoints", "; give at least two");
+        return;
+    }
+    OROGRAPH_VALIDATE(s.files.empty(), ExitCode::config, origin, ": curve.files is for curve.kind checkpoints; a ", kind,
+                      " takes curve.ends", kind == "segment" ? "" : " and curve.bends");
+    OROGRAPH_VALIDATE(s.ends.size() == 2, ExitCode::config, origin, ": curve.ends names ", s.ends.size(),
+                      s.ends.size() == 1 ? " checkpoint" : " checkpoints", "; give two, or curve.file: the index that training wrote");
+    OROGRAPH_VALIDATE(s.bends.empty() == (kind == "segment"), ExitCode::config, origin,
+                      kind == "segment" ? ": a segment has no curve.bends; remove them, or take curve.kind bezier or polychain"
+                                        : ": curve.bends is empty; name the checkpoints between the ends, or take curve.kind segment");
+}
+
+void check_curve(const Config& config, const std::string& origin) {
+    check_curve_files(config.curve, origin);
+    const auto& t = config.grid.t;
+    check_axis(t, "t", origin);
+    if (config.curve.kind == "checkpoints") {
+        const auto last = static_cast<double>(config.curve.files.size() - 1);
+        const bool whole = t[0] == std::floor(t[0]) && (t[2] == 1 || std::fmod(t[1] - t[0], t[2] - 1) == 0);
+        OROGRAPH_VALIDATE(whole && std::min(t[0], t[1]) >= 0 && std::max(t[0], t[1]) <= last, ExitCode::config, origin, ": grid.t is ",
+                          shortest(t[0]), ", ", shortest(t[1]), ", ", shortest(t[2]), ", but checkpoints have the numbers 0 to ",
+                          shortest(last), "; leave grid.t out to take all");
+    } else {
+        OROGRAPH_VALIDATE(std::min(t[0], t[1]) >= 0 && std::max(t[0], t[1]) <= 1, ExitCode::config, origin, ": grid.t goes from ",
+                          shortest(t[0]), " to ", shortest(t[1]), "; t lies between 0 and 1, the two ends of the curve");
+    }
+    OROGRAPH_VALIDATE(config.evaluate.loss == "cross_entropy", ExitCode::config, origin, ": evaluate.loss is '", config.evaluate.loss,
+                      "', but a curve's nll is the cross-entropy; remove evaluate.loss");
+    OROGRAPH_VALIDATE(config.evaluate.batch_norm != "states", ExitCode::config, origin,
+                      ": evaluate.batch_norm states moves statistics along directions, which a curve has not; set recalibrate");
+    OROGRAPH_VALIDATE(config.model.weights.empty(), ExitCode::config, origin,
+                      ": model.weights has no use here; the checkpoints of a curve are curve.ends and curve.bends");
+}
+
 // A plane and a line are the same job but for the number of axes; say so where the wrong one was chosen.
 void check_job(const Value& root, Job job, const std::string& origin) {
     if (const Value* named = root.find("job")) {
@@ -215,7 +286,7 @@ void check_job(const Value& root, Job job, const std::string& origin) {
                           ": this is a configuration for job '", named->scalar, "'; run: orograph ", named->scalar, " ", origin);
     }
     const Value* grid = root.find("grid");
-    if (!grid || trains(job)) return;
+    if (!grid || trains(job) || job == Job::curve) return;
     OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line,
                       ": grid has a y range without x; add grid.x: [first, last, count]");
     OROGRAPH_VALIDATE(job != Job::surface || !grid->find("x") || grid->find("y"), ExitCode::config, origin, ":", grid->line,
@@ -242,7 +313,7 @@ void check_model(const ModelSection& s, bool needs_weights, const std::string& o
 }
 
 void check(const Config& config, const std::string& origin) {
-    check_model(config.model, !trains(config.job), origin);
+    check_model(config.model, !trains(config.job) && config.job != Job::curve && !config.shown_curve, origin);
     if (trains(config.job)) {
         OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin,
                           ": output.folder is empty; say where the run is to live");
@@ -250,6 +321,8 @@ void check(const Config& config, const std::string& origin) {
     }
     const bool plane = config.job == Job::surface;
     OROGRAPH_VALIDATE(!config.output.file.empty(), ExitCode::config, origin, ": output.file is empty; name the surface file");
+    OROGRAPH_VALIDATE(config.evaluate.batch != 1, ExitCode::config, origin, ": evaluate.batch is 1; take 0 (automatic) or at least 2");
+    if (config.job == Job::curve) return check_curve(config, origin);
     check_axis(config.grid.x, "x", origin);
     check_direction(config.directions.x, "x", origin);
     if (plane) {
@@ -261,7 +334,6 @@ void check(const Config& config, const std::string& origin) {
                       config.evaluate.batch_norm, "' but ",
                       moves ? "a direction has space: states; set evaluate.batch_norm: states"
                             : "no direction has space: states; set it on a direction, or evaluate.batch_norm: frozen");
-    OROGRAPH_VALIDATE(config.evaluate.batch != 1, ExitCode::config, origin, ": evaluate.batch is 1; take 0 (automatic) or at least 2");
 }
 
 }  // namespace
@@ -274,6 +346,8 @@ const char* to_string(Job job) {
             return "sweep";
         case Job::line:
             return "line";
+        case Job::curve:
+            return "curve";
         default:
             return "surface";
     }
@@ -286,10 +360,16 @@ bool trains(Job job) {
 Config default_config(Job job) {
     Config config;
     config.job = job;
-    config.directions.has_y = config.grid.has_y = job == Job::surface;
+    config.directions.has_y = job == Job::surface;
+    config.grid.axes = job == Job::curve ? GridAxes::t : job == Job::surface ? GridAxes::xy : GridAxes::x;
     config.output.file = cat("out/", to_string(job), ".h5");
     config.output.folder = cat("out/", to_string(job));
-    if (!trains(job)) config.model.weights = "weights/resnet20.safetensors";
+    if (job == Job::curve) {
+        config.evaluate.batch_norm = "recalibrate";
+        config.curve.file = "out/train/curve.yaml";
+    } else if (!trains(job)) {
+        config.model.weights = "weights/resnet20.safetensors";
+    }
     return config;
 }
 
@@ -302,11 +382,15 @@ Config read_config(Job job, const std::string& text, const std::string& origin, 
 
     Config config = default_config(job);
     config.model.weights.clear();
+    config.curve.file.clear();
     FieldReader reader(&root, "", origin);
     std::string job_name;
     reader.text("job", job_name, "");
     visit(reader, config);
     reader.finish();
+    const Value* grid = root.find("grid");
+    if (config.curve.kind == "checkpoints" && (!grid || !grid->find("t")))
+        config.grid.t = {0, static_cast<double>(config.curve.files.size()) - 1, static_cast<double>(config.curve.files.size())};
     check(config, origin);
     return config;
 }

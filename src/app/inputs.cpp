@@ -1,6 +1,7 @@
 #include "inputs.hpp"
 
 #include "orograph/core/cores.hpp"
+#include "orograph/core/fingerprint.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/core/version.hpp"
@@ -107,6 +108,63 @@ model::Weights weights_of(const ModelSection& section, const model::Network& net
     return section.file.empty() ? model::initial_weights(network, section.seed) : model::load_weights(section.file, network);
 }
 
+survey::Axis axis_of(const char* name, const std::vector<double>& range) {
+    return survey::linear_axis(name, range[0], range[1], static_cast<std::int64_t>(range[2]));
+}
+
+// Statistics of batch norm that fit the weights of every point: those that are there, or images to take them from.
+std::optional<landscape::Recalibration> recalibration_of(const Config& config, const Inputs& inputs) {
+    if (inputs.network.space.state_count() == 0) return std::nullopt;
+    if (config.evaluate.batch_norm != "recalibrate") {
+        OROGRAPH_VALIDATE(config.job != Job::curve || config.curve.kind == "checkpoints", ExitCode::config,
+                          "evaluate.batch_norm is frozen, but between checkpoints the statistics of batch norm mean nothing; set "
+                          "evaluate.batch_norm: recalibrate");
+        return std::nullopt;
+    }
+    const data::Split* train = inputs.dataset.find("train");
+    OROGRAPH_VALIDATE(train, ExitCode::config,
+                      "there are no training images to recalibrate batch norm on: data.splits has no train; add it, or set "
+                      "evaluate.batch_norm: frozen where that has a meaning");
+    const auto& [batch, limit] = config.evaluate.recalibrate;
+    return landscape::Recalibration{data::slice(*train, 0, std::min(train->size(), limit.value_or(train->size()))), batch};
+}
+
+void load_directions(const Config& config, Inputs& inputs) {
+    inputs.weights = weights_of(config.model, inputs.network);
+    inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.x)));
+    inputs.axes.push_back(axis_of("x", config.grid.x));
+    if (config.job == Job::line) return;
+    inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.y)));
+    inputs.axes.push_back(axis_of("y", config.grid.y));
+    if (config.directions.orthogonalize) landscape::orthogonalize(inputs.directions[0], inputs.directions[1]);
+}
+
+std::string title_of(const Config& config, const Inputs& inputs) {
+    return cat("Loss ", to_string(config.job), " of ", inputs.network.architecture, " on ", inputs.dataset.set);
+}
+
+// Where each point's statistics of batch norm come from.
+void add_recalibration(const Inputs& inputs, survey::SurfaceSchema& schema) {
+    if (!inputs.recalibration) return;
+    const auto batch = std::to_string(inputs.recalibration->batch), images = std::to_string(inputs.recalibration->images.size());
+    schema.fingerprints.insert({{"evaluate.recalibrate.batch", batch}, {"recalibration images", images}});
+    schema.provenance.insert({{"recalibrate_batch", batch}, {"recalibrate_images", images}});
+}
+
+void add_curve(const LoadedCurve& curve, survey::SurfaceSchema& schema) {
+    Fingerprint points;
+    std::vector<std::string> sources;
+    for (const auto& file : curve.files) {
+        points.add(file.fingerprint);
+        sources.push_back(file.source.string());
+    }
+    const auto decay = shortest(curve.source.weight_decay);
+    schema.fingerprints.insert({{"curve", curve.source.kind}, {"curve.weight_decay", decay}});
+    schema.fingerprints["weights"] = points.hex();
+    schema.provenance.insert({{"curve", curve.source.kind}, {"curve_weight_decay", decay}});
+    schema.provenance["weights"] = join(sources);
+}
+
 }  // namespace
 
 evaluate::Options fitting_options(evaluate::Options options, const EvaluateSection& section, const model::Network& network) {
@@ -139,35 +197,25 @@ Inputs load_inputs(const Config& config) {
     Inputs inputs;
     inputs.dataset = data::load(source_of(config.data));
     inputs.network = network_of(config, inputs.dataset);
-    inputs.weights = weights_of(config.model, inputs.network);
-    if (trains(config.job)) return inputs;
-    inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.x)));
-    if (config.job == Job::surface) {
-        inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.y)));
-        if (config.directions.orthogonalize) landscape::orthogonalize(inputs.directions[0], inputs.directions[1]);
+    if (trains(config.job)) {
+        inputs.weights = weights_of(config.model, inputs.network);
+        return inputs;
     }
+    inputs.recalibration = recalibration_of(config, inputs);
+    if (config.job != Job::curve) {
+        load_directions(config, inputs);
+        return inputs;
+    }
+    inputs.curve = load_curve(curve_source_of(config.curve, config.model.architecture), inputs.network);
+    inputs.weights = inputs.curve->weights.front();
+    inputs.axes.push_back(axis_of("t", config.grid.t));
     return inputs;
-}
-
-survey::Grid grid_of(const Config& config) {
-    const auto axis = [](const char* name, const std::vector<double>& range) {
-        return survey::linear_axis(name, range[0], range[1], static_cast<std::int64_t>(range[2]));
-    };
-    std::vector<survey::Axis> axes{axis("x", config.grid.x)};
-    if (config.job == Job::surface) axes.push_back(axis("y", config.grid.y));
-    return survey::Grid(std::move(axes));
 }
 
 survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields,
                                 const evaluate::Options& options, const std::string& evaluator) {
     const auto& network = inputs.network;
-    survey::SurfaceSchema schema{
-        cat("Loss ", config.job == Job::line ? "line" : "surface", " of ", network.architecture, " on ", inputs.dataset.set),
-        grid_of(config),
-        fields,
-        {},
-        {},
-        {}};
+    survey::SurfaceSchema schema{title_of(config, inputs), survey::Grid(inputs.axes), fields, {}, {}, {}};
     schema.fingerprints = {{"architecture", network.architecture},
                            {"weights", model::fingerprint(network, inputs.weights)},
                            {"data", inputs.dataset.fingerprint},
@@ -195,6 +243,8 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                          {"batch_norm", config.evaluate.batch_norm},
                          {"loss", config.evaluate.loss},
                          {"configuration", write_config(config, Comments::without)}};
+    add_recalibration(inputs, schema);
+    if (inputs.curve) add_curve(*inputs.curve, schema);
     if (inputs.directions.size() == 2)
         schema.provenance["direction_cosine"] = shortest(landscape::cosine(inputs.directions[0], inputs.directions[1]));
     return schema;

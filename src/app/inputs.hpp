@@ -1,12 +1,16 @@
 #pragma once
 
+#include "curve_source.hpp"
+
 #include "orograph/app/config.hpp"
 #include "orograph/data/dataset.hpp"
 #include "orograph/evaluate/evaluator.hpp"
 #include "orograph/landscape/direction.hpp"
+#include "orograph/landscape/measurement.hpp"
 #include "orograph/survey/grid.hpp"
 #include "orograph/survey/surface_file.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace orograph::app {
@@ -15,8 +19,11 @@ namespace orograph::app {
 struct Inputs {
     data::Dataset dataset;
     model::Network network;
-    model::Weights weights;
-    std::vector<landscape::Direction> directions;  // x, or x and y; none for train
+    model::Weights weights;                        // curve: of its first point
+    std::vector<landscape::Direction> directions;  // surface, line: x, or x and y
+    std::optional<LoadedCurve> curve;              // curve
+    std::vector<survey::Axis> axes;                // surface, line, curve
+    std::optional<landscape::Recalibration> recalibration;
 };
 
 data::Source source_of(const DataSection& section);
@@ -27,8 +34,6 @@ Inputs load_inputs(const Config& config);
 // The options with the evaluator that evaluate.evaluator auto stands for: compiled, or reference where the network does not fit, which is
 // logged with the operator at fault.
 evaluate::Options fitting_options(evaluate::Options options, const EvaluateSection& section, const model::Network& network);
-
-survey::Grid grid_of(const Config& config);
 
 // What the surface file records of a job, with every item that must be equal for a job to go on with the file. `evaluator` is
 // evaluate::Evaluator::identity(); of its parts those that a user can set are items of their own, so that a refusal names the key.

@@ -1,8 +1,9 @@
 #include "precision_error.hpp"
 
+#include "measurements.hpp"
+
 #include "orograph/core/stop.hpp"
 #include "orograph/core/text.hpp"
-#include "orograph/landscape/measurement.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -40,12 +41,10 @@ std::string image_counts(const data::Dataset& dataset) {
     return join(words);
 }
 
-std::unique_ptr<landscape::LossMeasurement> measurement_of(const Inputs& inputs, const data::Dataset& dataset, evaluate::Options options,
-                                                           evaluate::Precision precision) {
+std::unique_ptr<landscape::Measurement> measurement_of(const Inputs& inputs, const data::Dataset& dataset, evaluate::Options options,
+                                                       evaluate::Precision precision) {
     options.precision = precision;
-    return std::make_unique<landscape::LossMeasurement>(
-        std::make_unique<landscape::AffineSubspace>(inputs.weights, inputs.directions, options.device),
-        evaluate::make_evaluator(inputs.network, options), dataset, /*shard=*/0, /*shards=*/1, options.loss);
+    return make_measurement(inputs, dataset, evaluate::make_evaluator(inputs.network, options), options, /*shard=*/0, /*shards=*/1);
 }
 
 // Cancels once the job is asked to stop: a point can take minutes.

@@ -1,12 +1,12 @@
 #include "inputs.hpp"
 #include "instruction_set.hpp"
+#include "measurements.hpp"
 #include "precision_error.hpp"
 #include "resources.hpp"
 
 #include "orograph/app/commands.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/h5/file.hpp"
-#include "orograph/landscape/measurement.hpp"
 #include "orograph/par/environment.hpp"
 #include "orograph/par/process_grid.hpp"
 #include "orograph/survey/survey.hpp"
@@ -21,15 +21,6 @@
 namespace orograph::app {
 
 namespace {
-
-std::unique_ptr<landscape::LossMeasurement> make_measurement(const Inputs& inputs, const evaluate::Options& options,
-                                                             const par::ProcessGrid& grid, std::string& identity) {
-    auto evaluator = evaluate::make_evaluator(inputs.network, options);
-    identity = evaluator->identity();
-    auto subspace = std::make_unique<landscape::AffineSubspace>(inputs.weights, inputs.directions, options.device);
-    return std::make_unique<landscape::LossMeasurement>(std::move(subspace), std::move(evaluator), inputs.dataset, std::max(grid.shard, 0),
-                                                        grid.shards, options.loss);
-}
 
 std::string utc_now() {
     const std::time_t now = std::time(nullptr);
@@ -114,12 +105,14 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     const auto resources = choose_resources(world, config.run);
     auto evaluation = evaluate_options(world, config.evaluate, resources);
     Inputs inputs;
-    std::unique_ptr<landscape::LossMeasurement> measurement;
+    std::unique_ptr<landscape::Measurement> measurement;
     std::string identity;
     par::agree(world, [&] {
         inputs = load_inputs(config);
         evaluation = fitting_options(evaluation, config.evaluate, inputs.network);
-        measurement = make_measurement(inputs, evaluation, grid, identity);
+        auto evaluator = evaluate::make_evaluator(inputs.network, evaluation);
+        identity = evaluator->identity();
+        measurement = make_measurement(inputs, inputs.dataset, std::move(evaluator), evaluation, std::max(grid.shard, 0), grid.shards);
     });
     require_equal_evaluators(world, identity);
 
@@ -130,6 +123,7 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
         return ExitCode::stopped;
     }
     inputs.dataset.splits.clear();  // the measurement keeps what it needs
+    inputs.recalibration.reset();
 
     survey::SurfaceFile file(world, config.output.file, schema,
                              config.output.overwrite ? survey::Overwrite::replace : survey::Overwrite::refuse);

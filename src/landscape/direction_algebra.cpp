@@ -1,28 +1,15 @@
-#include "orograph/core/error.hpp"
+#include "inner.hpp"
+
 #include "orograph/core/fingerprint.hpp"
 #include "orograph/landscape/direction.hpp"
-
-#include <cmath>
-#include <span>
 
 namespace orograph::landscape {
 
 namespace {
 
-std::span<float> values_of(const at::Tensor& tensor) {
-    return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
-}
-
-double inner(std::span<const float> a, std::span<const float> b) {
-    OROGRAPH_EXPECT(a.size() == b.size());
-    double sum = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
-    return sum;
-}
-
 double inner(const Direction& a, const Direction& b) {
-    return inner(values_of(a.delta.parameters), values_of(b.delta.parameters)) +
-           inner(values_of(a.delta.states), values_of(b.delta.states));
+    return landscape::inner(values_of(a.delta.parameters), values_of(b.delta.parameters)) +
+           landscape::inner(values_of(a.delta.states), values_of(b.delta.states));
 }
 
 void subtract_multiple(std::span<const float> a, double factor, std::span<float> b) {

@@ -16,9 +16,14 @@ std::vector<Field> fields_of(const std::string& split, evaluate::Loss loss) {
 }  // namespace
 
 LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisation, std::unique_ptr<evaluate::Evaluator> evaluator,
-                                 const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss)
-    : parametrisation_(std::move(parametrisation)), evaluator_(std::move(evaluator)), shard_(shard) {
+                                 const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss,
+                                 const std::optional<Recalibration>& recalibration)
+    : parametrisation_(std::move(parametrisation)),
+      evaluator_(std::move(evaluator)),
+      shard_(shard),
+      recalibrates_(recalibration.has_value()) {
     if (parametrisation_->space() != nullptr) evaluator_->set_space(*parametrisation_->space());
+    if (recalibration) evaluator_->set_recalibration(recalibration->images, recalibration->batch);
     const std::int64_t batch = evaluator_->batch();
     for (const data::Split& split : dataset.splits) {
         SplitPart part;
@@ -45,6 +50,7 @@ void LossMeasurement::set_point(std::span<const double> coordinates, std::span<c
 // The shard's number, then split by split the loss and the correct count of each of its batches. So a shard without a batch has a part too.
 std::vector<double> LossMeasurement::partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) {
     set_point(coordinates, next);
+    if (recalibrates_ && !evaluator_->recalibrate(cancel).defined()) return {};
     std::vector<double> values{static_cast<double>(shard_)};
     for (const SplitPart& split : splits_) {
         if (split.number < 0) continue;

@@ -14,6 +14,11 @@ namespace {
 
 constexpr double not_computed = std::numeric_limits<double>::quiet_NaN();
 
+// The axes of planes and lines.
+bool is_direction(const std::string& axis_name) {
+    return axis_name == "x" || axis_name == "y";
+}
+
 template <class Named>
 std::string join_names(const std::vector<Named>& items) {
     std::vector<std::string> names;
@@ -27,7 +32,7 @@ std::vector<h5::Dataset> write_axes(h5::Group& root, const Grid& grid) {
         const auto name = coordinates_name(axis.name);
         auto& scale = scales.emplace_back(root.create_dataset<double>(name, {static_cast<std::int64_t>(axis.coordinates.size())}, 0.0));
         scale.write<double>(axis.coordinates);
-        scale.set_text("long_name", cat("coordinate along direction ", axis.name));
+        scale.set_text("long_name", is_direction(axis.name) ? cat("coordinate along direction ", axis.name) : axis.name);
         scale.set_text("units", "1");
         scale.make_scale(name);
     }
@@ -85,7 +90,7 @@ void write_provenance(h5::Group& root, const SurfaceSchema& schema) {
 }  // namespace
 
 std::string coordinates_name(const std::string& axis_name) {
-    return axis_name + "coordinates";
+    return is_direction(axis_name) ? axis_name + "coordinates" : axis_name;
 }
 
 std::vector<std::int64_t> shape_of(const Grid& grid) {

@@ -11,7 +11,7 @@ namespace orograph::survey {
 inline constexpr std::int32_t surface_format = 1;
 inline constexpr std::size_t max_attribute_bytes = 1024;  // longer provenance becomes a dataset
 
-// "xcoordinates"
+// The dataset of an axis's coordinates: "xcoordinates" and "ycoordinates" as Li et al. call them, else the axis's own name ("t").
 std::string coordinates_name(const std::string& axis_name);
 
 std::vector<std::int64_t> shape_of(const Grid& grid);

@@ -48,7 +48,7 @@ def outcome(folder: Path) -> dict:
     """What a sweep leaves: each run's weights and history, the table, the values in the surface file."""
     files = {name_of(*r): [(folder / name_of(*r) / f).read_bytes() for f in ("final.safetensors", "history.csv")] for r in RUNS}
     with h5py.File(folder / "runs.h5") as file:
-        values = {name: file[name][()] for name in ("train_loss", "train_acc", "test_loss", "test_acc", "status", "seedcoordinates")}
+        values = {name: file[name][()] for name in ("train_loss", "train_acc", "test_loss", "test_acc", "status", "seed")}
     return {"files": files, "table": (folder / "runs.csv").read_text(), "values": values}
 
 
@@ -72,7 +72,7 @@ def check_against_single_trainings(folder: Path, sweep: dict) -> None:
             expect(sweep["values"][field][i // 2, i % 2] == float(last[field]), f"{field} of run {i}")
     rows = list(csv.DictReader(sweep["table"].splitlines()))
     expect([row["run"] for row in rows] == [name_of(*r) for r in RUNS], "rows of the table")
-    expect(sweep["values"]["seedcoordinates"].tolist() == [1, 2, 3] and (sweep["values"]["status"] == 1).all(), "axes and status")
+    expect(sweep["values"]["seed"].tolist() == [1, 2, 3] and (sweep["values"]["status"] == 1).all(), "axes and status")
 
 
 def check_interruptions(folder: Path, undisturbed: dict) -> None:

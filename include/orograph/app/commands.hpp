@@ -16,7 +16,7 @@ ExitCode run_train(const par::Communicator& world, const Config& config);
 // FOLDER/runs.h5 (a surface file whose axes are the keys) and FOLDER/runs.csv. Goes on where it was stopped.
 ExitCode run_sweep(const par::Communicator& world, const Config& config);
 
-ExitCode run_survey(const par::Communicator& world, const Config& config);  // surface and line
+ExitCode run_survey(const par::Communicator& world, const Config& config);  // surface, line and curve
 
 // Validates configuration and inputs and prints what the job costs: points x multiply-adds, memory, and the time on this machine from a
 // measured point.

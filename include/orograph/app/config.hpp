@@ -10,7 +10,7 @@
 // The configuration of every job: one struct a section, its keys in one visit() each (src/app/config.cpp).
 namespace orograph::app {
 
-enum class Job { train, sweep, surface, line };
+enum class Job { train, sweep, surface, line, curve };
 
 struct ModelSection {
     std::string architecture = "resnet20";
@@ -67,10 +67,27 @@ struct DirectionsSection {
     bool has_y = true;
 };
 
+enum class GridAxes { x, xy, t };
+
 struct GridSection {
     std::vector<double> x{-1, 1, 51};
     std::vector<double> y{-1, 1, 51};
-    bool has_y = true;
+    std::vector<double> t{0, 1, 61};
+    GridAxes axes = GridAxes::xy;
+};
+
+// A curve to be sampled: its points' checkpoints, or the index that training wrote.
+struct CurveSection {
+    std::optional<std::string> kind;
+    std::vector<std::string> ends, bends;
+    std::vector<std::string> files;
+    std::string file;
+    std::optional<double> weight_decay;
+};
+
+// A curve that is shown in a plane.
+struct ShownCurveSection : CurveSection {
+    std::int64_t samples = 61;
 };
 
 struct RecalibrateSection {
@@ -131,11 +148,13 @@ struct Config {
     Job job = Job::surface;
     ModelSection model;
     DataSection data;
-    DirectionsSection directions;  // surface, line
-    GridSection grid;              // surface, line
-    EvaluateSection evaluate;      // surface, line
-    TrainSection train;            // train, sweep
-    Lists over;                    // sweep
+    DirectionsSection directions;                  // surface, line
+    CurveSection curve;                            // curve
+    std::optional<ShownCurveSection> shown_curve;  // surface
+    GridSection grid;                              // surface, line, curve
+    EvaluateSection evaluate;                      // surface, line, curve
+    TrainSection train;                            // train, sweep
+    Lists over;                                    // sweep
     OutputSection output;
     RunSection run;
 };

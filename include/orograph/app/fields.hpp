@@ -62,6 +62,16 @@ public:
         out.emplace();
         numbers(key, *out, doc);
     }
+    void number(const std::string& key, std::optional<double>& out, Limits limits, const char* doc) {
+        if (!has(key)) return;
+        out.emplace();
+        number(key, *out, limits, doc);
+    }
+    void choice(const std::string& key, std::optional<std::string>& out, std::span<const std::string> words, const char* doc) {
+        if (!has(key)) return;
+        out.emplace();
+        choice(key, *out, words, doc);
+    }
     template <class Section>
     void section(const std::string& key, Section& out, const char*) {
         FieldReader inner(take(key), path_.empty() ? key : path_ + "." + key, origin_);
@@ -114,6 +124,12 @@ public:
     void lists(const std::string& key, const Lists& lists, const char* doc);
     void numbers(const std::string& key, const std::optional<std::vector<double>>& values, const char* doc) {
         values ? numbers(key, *values, doc) : absent(key, doc);
+    }
+    void number(const std::string& key, const std::optional<double>& value, Limits limits, const char* doc) {
+        value ? number(key, *value, limits, doc) : absent(key, doc);
+    }
+    void choice(const std::string& key, const std::optional<std::string>& value, std::span<const std::string> words, const char* doc) {
+        value ? choice(key, *value, words, doc) : absent(key, cat(doc, *doc ? ": " : "", join(words, " | ")).c_str());
     }
     template <class Integer>
     void integer(const std::string& key, Integer value, Limits, const char* doc) {

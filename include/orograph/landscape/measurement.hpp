@@ -5,6 +5,7 @@
 #include "orograph/landscape/parametrisation.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,20 +23,30 @@ class Measurement {
 public:
     virtual ~Measurement() = default;
     virtual const std::vector<Field>& fields() const = 0;
-    // This shard's part; empty where `cancel` was set meanwhile. `next` is a hint: the point that will probably be asked for next, empty where
-    // none is known.
+    // This shard's part; empty where `cancel` was set meanwhile. `next` is a hint: the point that will probably be asked for next, empty
+    // where none is known.
     virtual std::vector<double> partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) = 0;
     // One value a field.
     virtual std::vector<double> record(std::span<const std::vector<double>> partials) const = 0;
+};
+
+// Images, not augmented, from which each point's batch norm takes its statistics, in batches of `batch` (evaluate::Evaluator::recalibrate).
+struct Recalibration {
+    data::Split images;
+    std::int64_t batch = 128;
 };
 
 // Mean loss and accuracy in percent on each split: train_loss, train_acc, test_loss, test_acc (numerics.md section 2). Partials are the
 // batch sums, added in batch order.
 class LossMeasurement : public Measurement {
 public:
-    // `dataset` holds all images; this shard's batches are cut out here. `loss` is the evaluator's, for names and units.
+    // `dataset` holds all images; this shard's batches are cut out here. `loss` is the evaluator's, for names and units. With
+    // `recalibration` each point is evaluated with statistics of its own; every shard computes all of them by itself, so that the number of
+    // shards changes no bit.
     LossMeasurement(std::unique_ptr<Parametrisation> parametrisation, std::unique_ptr<evaluate::Evaluator> evaluator,
-                    const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss = evaluate::Loss::cross_entropy);
+                    const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss = evaluate::Loss::cross_entropy,
+                    const std::optional<Recalibration>& recalibration = {});
+    int shard() const { return shard_; }
     const std::vector<Field>& fields() const override { return fields_; }
     std::vector<double> partial(std::span<const double> coordinates, std::span<const double> next, const CancelToken& cancel) override;
     std::vector<double> record(std::span<const std::vector<double>> partials) const override;
@@ -53,6 +64,7 @@ private:
     std::vector<SplitPart> splits_;
     std::vector<Field> fields_;
     int shard_ = 0;
+    bool recalibrates_ = false;
 };
 
 }  // namespace orograph::landscape

@@ -10,7 +10,7 @@ namespace orograph::survey {
 enum class PointIndex : std::int64_t {};
 
 struct Axis {
-    std::string name;  // "x": its coordinates are the dataset "xcoordinates"
+    std::string name;  // "x", "y" (Li et al.'s xcoordinates and ycoordinates in the file), "t", or what a sweep varies
     std::vector<double> coordinates;
 };
 
