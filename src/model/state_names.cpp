@@ -104,4 +104,19 @@ NamedTensors name_tensors(const StateDict& dict, const std::set<std::string>& ex
     return named;
 }
 
+std::string curve_name(const std::string& name, const Network& network) {
+    const std::size_t leaf = name.rfind('.');
+    if (leaf == std::string::npos) return name;
+    const std::string_view path = std::string_view(name).substr(0, leaf);
+    for (const auto& [curve, layer] : curve_layers) {
+        if (!path.ends_with(layer)) continue;
+        const std::size_t begin = path.size() - layer.size();
+        if (begin > 0 && path[begin - 1] != '.') continue;
+        const std::string other = cat(path.substr(0, begin), curve, name.substr(leaf));
+        const auto& names = network.space.state_dict_order;
+        return std::find(names.begin(), names.end(), other) == names.end() ? other : name;
+    }
+    return name;
+}
+
 }  // namespace orograph::model

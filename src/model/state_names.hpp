@@ -22,4 +22,8 @@ struct NamedTensors {
 // the tensors of bend `bend`, under the names of the network that it was made of. Fault where two tensors come to one name.
 NamedTensors name_tensors(const StateDict& dict, const std::set<std::string>& expected, std::int64_t bend);
 
+// The reverse for a tensor of `network`: its name in a curve without the bend's number, "layer1.0.shortcut.weight" for
+// "layer1.0.shortcut.0.weight".
+std::string curve_name(const std::string& name, const Network& network);
+
 }  // namespace orograph::model

@@ -72,17 +72,6 @@ void initialize_op(const Op& op, Initializer& init) {
     }
 }
 
-// Means 0, variances 1.
-at::Tensor initial_states(const Network& network) {
-    at::Tensor states = at::zeros({network.space.state_count()}, at::kFloat);
-    for (const Op& op : network.ops) {
-        if (op.running_var < 0) continue;
-        const TensorSpec& variance = network.space.states[static_cast<std::size_t>(op.running_var)];
-        states.narrow(0, variance.offset, variance.count).fill_(1.0);
-    }
-    return states;
-}
-
 FileTensor to_file_tensor(const TensorSpec& spec, const at::Tensor& flat) {
     const auto bytes = std::as_bytes(values_of(flat, spec));
     return {spec.name, "F32", spec.shape, {bytes.begin(), bytes.end()}};
@@ -100,6 +89,16 @@ std::vector<at::Tensor> views(const at::Tensor& flat, const std::vector<TensorSp
     tensors.reserve(specs.size());
     for (const TensorSpec& spec : specs) tensors.push_back(flat.narrow(0, spec.offset, spec.count).view(spec.shape));
     return tensors;
+}
+
+at::Tensor initial_states(const Network& network) {
+    at::Tensor states = at::zeros({network.space.state_count()}, at::kFloat);
+    for (const Op& op : network.ops) {
+        if (op.running_var < 0) continue;
+        const TensorSpec& variance = network.space.states[static_cast<std::size_t>(op.running_var)];
+        states.narrow(0, variance.offset, variance.count).fill_(1.0);
+    }
+    return states;
 }
 
 Weights initial_weights(const Network& network, std::uint64_t seed) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "orograph/core/safetensors.hpp"
 #include "orograph/model/network.hpp"
 
 #include <torch/types.h>
@@ -29,6 +30,9 @@ std::vector<at::Tensor> views(const at::Tensor& flat, const std::vector<TensorSp
 // generator, stream = the tensor's position.
 Weights initial_weights(const Network& network, std::uint64_t seed);
 
+// BN means 0 and variances 1, [S]. CPU.
+at::Tensor initial_states(const Network& network);
+
 // Reads a checkpoint, strictly: safetensors or a file of torch.save, by its content (docs/design/checkpoints.md). `source` is "FILE",
 // "FILE#bend=1" for a bend of a curve, or "FILE#key=NAME" for one of several state_dicts. Names lose what DataParallel and torch.compile
 // add; float16, bfloat16 and float64 become float32, said in one log line. CPU. Error(data), one line: what in the file is damaged or no
@@ -40,6 +44,12 @@ Weights load_weights(const std::filesystem::path& source, const Network& network
 // kept in the header.
 void save_weights(const std::filesystem::path& path, const Network& network, const Weights& weights,
                   const std::map<std::string, std::string>& metadata);
+
+// Writes a curve as the program of Garipov et al. 2018 keeps it (github.com/timgaripov/dnn-mode-connectivity, curves.py):
+// net.<layer>.weight_j of each bend j under that program's names of layers, BN statistics that are those of no bend (means 0, variances 1),
+// and `coefficients`, the tensors of its coeff_layer. In safetensors; load_weights() reads it back as FILE#bend=j.
+void save_curve(const std::filesystem::path& path, const Network& network, const std::vector<Weights>& bends,
+                const std::vector<FileTensor>& coefficients, const std::map<std::string, std::string>& metadata);
 
 // Digest of every parameter and state with its name.
 std::string fingerprint(const Network& network, const Weights& weights);
