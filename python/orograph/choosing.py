@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from .errors import ExitCode, OrographError
-from .points import finite
+from .points import finite, known
 from .scales import Scale, number
 
 LOG_FROM_RATIO = 50
@@ -44,8 +44,7 @@ def choose_scale(arrays: list[np.ndarray], request: ScaleRequest, may_log: bool 
     low = request.low if request.low is not None else float(shown.min())
     high = chosen_high(shown, low, log, request, may_log)
     low, high = checked_range(low, high, log, request)
-    everything = np.concatenate([array.ravel() for array in arrays])
-    everything = everything[~np.isnan(everything)]
+    everything = known(arrays)
     largest = float(everything.max())
     levels = chosen_levels(low, high, log, request.levels)
     return Scale(low, high, log, levels, largest, bool(everything.min() < low), largest > high)

@@ -4,9 +4,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.contour import QuadContourSet
 
 from .labels import axis_label
 from .scales import Scale, number
+from .solutions import draw_solutions, occupied
 from .style import FILL, hatch_behind, line_colours
 
 BANDS = 64
@@ -18,7 +20,7 @@ def draw_contour(axes: Axes, surface: xr.Dataset, field: str, scale: Scale) -> S
     prepare(axes, surface)
     draw_blank(axes, surface, field)
     draw_lines(axes, surface, field, scale, cmap=colours, norm=scale.norm(), linewidths=1.1)
-    mark_centre(axes, surface, "black")
+    mark(axes, surface, "black")
     return ScalarMappable(scale.norm(), colours)
 
 
@@ -32,7 +34,7 @@ def draw_filled(axes: Axes, surface: xr.Dataset, field: str, scale: Scale) -> Sc
     bands.set_edgecolor("face")
     bands.set_linewidth(0.2)
     draw_lines(axes, surface, field, scale, colors="white", linewidths=0.6, alpha=0.9)
-    mark_centre(axes, surface, "white")
+    mark(axes, surface, "white")
     return ScalarMappable(scale.norm(), FILL)
 
 
@@ -52,15 +54,36 @@ def draw_lines(axes: Axes, surface: xr.Dataset, field: str, scale: Scale, **look
         return
     lines = axes.contour(x, y, values, levels=crossed, **look)
     texts = {shown: number(level) for shown, level in zip(levels, scale.levels, strict=True)}
-    for text in axes.clabel(lines, fmt=lambda shown: texts[shown], fontsize=7, inline_spacing=3):
+    look = {"fmt": lambda shown: texts[shown], "fontsize": 7, "inline_spacing": 3}
+    if taken := occupied(surface):
+        label_around(axes, lines, taken, look)
+        return
+    for text in axes.clabel(lines, **look):
         if not inside(axes, text.get_position()):
             text.set_visible(False)
+
+
+def label_around(axes: Axes, lines: QuadContourSet, taken: list, look: dict) -> None:
+    """Labels where nothing else is drawn; lines without one stay whole. taken: [x, y] of all else."""
+    found, free = list(axes.clabel(lines, inline=False, **look)), []
+    for text in found:
+        position = text.get_position()
+        if inside(axes, position) and not crowded(axes, position, [*taken, *free]):
+            free.append(position)
+        text.remove()
+    if free:
+        axes.clabel(lines, manual=free, **look)
 
 
 def inside(axes: Axes, position: tuple[float, float]) -> bool:
     """Whether a label there has room within the frame."""
     across, up = axes.transLimits.transform(position)
     return 0.04 < across < 0.96 and 0.03 < up < 0.97
+
+
+def crowded(axes: Axes, position: tuple[float, float], taken: list) -> bool:
+    """Whether a label there would lie on something else."""
+    return any(np.linalg.norm(np.subtract(position, place)) < 0.06 * np.ptp(axes.get_xlim()) for place in taken)
 
 
 def draw_blank(axes: Axes, surface: xr.Dataset, field: str) -> None:
@@ -82,7 +105,9 @@ def prepare(axes: Axes, surface: xr.Dataset) -> None:
     axes.set_ylabel(axis_label(surface, "y"))
 
 
-def mark_centre(axes: Axes, surface: xr.Dataset, colour: str) -> None:
-    """A small cross where the weights themselves are."""
-    if all(surface[axis].values.min() <= 0 <= surface[axis].values.max() for axis in ("x", "y")):
+def mark(axes: Axes, surface: xr.Dataset, colour: str) -> None:
+    """The solutions and the curve of a plane through them; else a small cross where the weights themselves are."""
+    if "solution" in surface.dims:
+        draw_solutions(axes, surface)
+    elif all(surface[axis].values.min() <= 0 <= surface[axis].values.max() for axis in ("x", "y")):
         axes.plot(0, 0, marker="+", markersize=6, markeredgewidth=0.9, color=colour, linestyle="none", zorder=3)

@@ -14,11 +14,14 @@ from matplotlib.figure import Figure
 from .choosing import ScaleRequest, choose_scale
 from .contour import draw_contour, draw_filled
 from .errors import ExitCode, OrographError
-from .labels import caption, common_title, directions_label, field_label, is_accuracy, panel_titles
+from .fields import is_accuracy
+from .labels import caption, common_title, directions_label, field_label, panel_titles
 from .line import draw_line
 from .scales import Scale, number
+from .solutions import solutions_caption
 from .style import SETTINGS
 from .surface import draw_surface
+from .valley import choose_valley_scale
 
 PLANE_PAINTERS = {"contour": draw_contour, "filled": draw_filled, "surface": draw_surface}
 MOST_COLUMNS = 3
@@ -31,7 +34,7 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
 
     kind: contour, filled or surface. Not thread-safe: matplotlib's settings are changed meanwhile.
     """
-    scale = choose_scale([surface[field].values for surface in surfaces], request, not is_accuracy(surfaces[0], field))
+    scale = plane_scale(surfaces, field, request)
     titles = panel_titles(surfaces, paths)
     with matplotlib.rc_context(SETTINGS):
         figure, panels = make_panels(
@@ -46,11 +49,21 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
         add_colour_bar(figure, panels, mappable, scale, field_label(surfaces[0], field), 0.65 if kind == "surface" else 1.0)
         blank = "left out" if kind == "surface" else "hatched"
         notes = [
-            directions_label(surfaces) if kind == "surface" else "",
+            directions_label(surfaces) if kind == "surface" else solutions_caption(surfaces),
+            scale.origin_note(),
             caption(surfaces, titles, [field], blank, "at the end of the scale"),
         ]
         finish(figure, surfaces, title, "\n".join(filter(None, notes)))
     return figure
+
+
+def plane_scale(surfaces: list[xr.Dataset], field: str, request: ScaleRequest) -> Scale:
+    """Planes through solutions get the valley's scale, unless the user or the field wants another one."""
+    arrays = [surface[field].values for surface in surfaces]
+    accuracy = is_accuracy(surfaces[0], field)
+    if request.log is None and not accuracy and all("solution" in surface.dims for surface in surfaces):
+        return choose_valley_scale(arrays, request, surfaces[0][field].attrs.get("units", ""))
+    return choose_scale(arrays, request, not accuracy)
 
 
 def line_figure(surfaces: list[xr.Dataset], paths: list, fields: list[str], request: ScaleRequest, title: str | None = None) -> Figure:

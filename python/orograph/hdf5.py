@@ -28,19 +28,33 @@ def is_dataset(group: h5py.Group, name: str) -> bool:
     return isinstance(group.get(name, getlink=True), h5py.HardLink) and isinstance(group[name], h5py.Dataset)
 
 
-def read_numbers(file: h5py.File, name: str, dtype: type) -> np.ndarray:
+def own_group(file: h5py.File, name: str) -> h5py.Group | None:
+    """The group of the file itself that has this name, not a link to somewhere else; None where there is none."""
+    if isinstance(file.get(name, getlink=True), h5py.HardLink) and isinstance(file[name], h5py.Group):
+        return file[name]
+    return None
+
+
+def read_numbers(group: h5py.Group, name: str, dtype: type) -> np.ndarray:
     """The dataset as an array of `dtype`. OrographError: missing, not numbers, or larger than the file that claims to hold it."""
-    if not is_dataset(file, name):
-        raise OrographError(ExitCode.DATA, f"{file.filename} has no dataset {name}; is it a surface file?")
-    dataset = file[name]
+    path = group.file.filename
+    if not is_dataset(group, name):
+        raise OrographError(ExitCode.DATA, f"{path} has no dataset {full_name(group, name)}; is it a surface file?")
+    dataset = group[name]
     if dataset.dtype.kind not in "fiu" or dataset.external or dataset.is_virtual:
-        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} does not hold plain numbers")
-    if dataset.nbytes > Path(file.filename).stat().st_size:
-        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} claims {dataset.nbytes} bytes, more than the file has")
+        raise OrographError(ExitCode.DATA, f"{path}: dataset {full_name(group, name)} does not hold plain numbers")
+    if dataset.nbytes > Path(path).stat().st_size:
+        raise OrographError(
+            ExitCode.DATA, f"{path}: dataset {full_name(group, name)} claims {dataset.nbytes} bytes, more than the file has"
+        )
     try:
         return dataset[()].astype(dtype)
     except OSError:
-        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} cannot be read; is the file cut short?") from None
+        raise OrographError(ExitCode.DATA, f"{path}: dataset {full_name(group, name)} cannot be read; is the file cut short?") from None
+
+
+def full_name(group: h5py.Group, name: str) -> str:
+    return f"{group.name}/{name}".lstrip("/")
 
 
 def attributes(item: h5py.HLObject) -> dict:

@@ -19,6 +19,8 @@ NUMBERS = {"x": 1, "y": 2}
 
 def axis_label(surface: xr.Dataset, axis: str) -> str:
     """Such as: x (direction 1: random, filter-normalised), as far as the file says it."""
+    if "solution" in surface.dims:
+        return {"x": "distance along $\\hat{w}_2 - \\hat{w}_1$", "y": "distance across"}[axis]
     words = direction_words(surface.attrs, axis)
     return f"{axis} (direction {NUMBERS[axis]}{': ' + words if words else ''})"
 
@@ -73,7 +75,3 @@ def caption(surfaces: list[xr.Dataset], titles: list[str], fields: list[str], bl
         said = list(dict.fromkeys(remark for field_remarks in remarks for remark in field_remarks))
         lines += [f"{title}: {'; '.join(said)}" if len(surfaces) > 1 else "; ".join(said)] if said else []
     return "\n".join(lines)
-
-
-def is_accuracy(surface: xr.Dataset, field: str) -> bool:
-    return surface[field].attrs.get("units") == "percent"

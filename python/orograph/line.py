@@ -7,7 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from .labels import axis_label, field_label, is_accuracy
+from .fields import is_accuracy
+from .labels import axis_label, field_label
 from .scales import Scale
 from .style import ACCURACY_COLOUR, LOSS_COLOUR, SPLIT_STYLES, hatch_between
 
@@ -45,26 +46,37 @@ def draw_line(axes: Axes, surface: xr.Dataset, fields: list[str], scale: Scale |
 
 
 def draw_curve(axes: Axes, surface: xr.Dataset, field: str, colour: str) -> Line2D:
-    """A curve that breaks at points without a value; infinite ones are triangles at the edge they left by."""
-    values = surface[field].values
-    split = field.partition("_")[0]
+    style = SPLIT_STYLES.get(field.partition("_")[0], "-")
     label = field.replace("_", " ").replace(" acc", " accuracy")
-    (curve,) = axes.plot(
-        surface.x.values, np.where(np.isfinite(values), values, np.nan), SPLIT_STYLES.get(split, "-"), color=colour, label=label
-    )
+    return draw_broken(axes, surface.x.values, surface[field].values, linestyle=style, color=colour, label=label)
+
+
+def draw_broken(axes: Axes, x: np.ndarray, values: np.ndarray, **look) -> Line2D:
+    """A line that breaks at points without a value; infinite ones are triangles at the edge they left by."""
+    (line,) = axes.plot(x, np.where(np.isfinite(values), values, np.nan), **look)
     known = np.pad(np.isfinite(values), 1)
     alone = known[1:-1] & ~known[:-2] & ~known[2:]
-    axes.plot(surface.x.values[alone], values[alone], ".", color=colour)
+    axes.plot(x[alone], values[alone], ".", color=look["color"])
     for sign, marker, edge in ((np.inf, "^", 0.98), (-np.inf, "v", 0.02)):
-        gone = surface.x.values[values == sign]
+        gone = x[values == sign]
         (marks,) = axes.plot(
-            gone, np.full(gone.size, edge), marker, color=colour, markersize=4, transform=axes.get_xaxis_transform(), clip_on=False
+            gone, np.full(gone.size, edge), marker, color=look["color"], markersize=4, transform=axes.get_xaxis_transform(), clip_on=False
         )
         marks.set_in_layout(False)
-    return curve
+    return line
 
 
 def set_loss_axis(axes: Axes, surface: xr.Dataset, losses: list[str], scale: Scale) -> None:
+    set_limits(axes, scale)
+    name = (
+        field_label(surface, losses[0])
+        if len(losses) == 1
+        else field_label(surface, losses[0]).replace(" on train", "").replace(" on test", "")
+    )
+    colour_axis(axes, "\n".join(filter(None, [name, scale.clip_note()])), LOSS_COLOUR)
+
+
+def set_limits(axes: Axes, scale: Scale) -> None:
     """The ends of the scale with a little air."""
     low, high = scale.ends()
     air = 0.04 * (high - low)
@@ -73,12 +85,6 @@ def set_loss_axis(axes: Axes, surface: xr.Dataset, losses: list[str], scale: Sca
         axes.set_ylim(10 ** (low - air), 10 ** (high + air))
     else:
         axes.set_ylim(low - air, high + air)
-    name = (
-        field_label(surface, losses[0])
-        if len(losses) == 1
-        else field_label(surface, losses[0]).replace(" on train", "").replace(" on test", "")
-    )
-    colour_axis(axes, "\n".join(filter(None, [name, scale.clip_note()])), LOSS_COLOUR)
 
 
 def set_accuracy_axis(axes: Axes, surface: xr.Dataset, accuracies: list[str]) -> None:

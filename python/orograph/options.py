@@ -9,13 +9,16 @@ from .errors import ExitCode, OrographError
 
 FORMATS = ("png", "pdf", "svg")
 PLANE_KINDS = ("contour", "filled", "surface")
-KINDS = (*PLANE_KINDS, "line", "all")
+KINDS = (*PLANE_KINDS, "line", "curve", "all")
 
 EXAMPLES = """examples:
   orograph-plot surface.h5                                        filled contours, beside the file
   orograph-plot surface.h5 --kind all --out pictures/ --format png,pdf
   orograph-plot a.h5 b.h5 --kind surface --out both.pdf           side by side on one scale
-  orograph-plot surface.h5 --clip 90% --field test_loss"""
+  orograph-plot surface.h5 --clip 90% --field test_loss
+  orograph-plot bezier.h5 polychain.h5 segment.h5 --out curves.pdf   train loss and test error along all three
+  orograph-plot bezier.h5 segment.h5 --field train_nll,test_nll      other datasets, one panel each
+  orograph-plot plane.h5 --kind contour --field test_error           with the solutions, bends and curve that it holds"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,21 +36,25 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="surface files; several are drawn side by side on one scale")
-    parser.add_argument("--kind", choices=KINDS, help="what to draw (default: filled for a plane, line for a line)")
-    parser.add_argument("--field", help="which dataset (default: train_loss; a line shows all losses and accuracies)")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="surface files; several are drawn side by side on one scale, curves in one figure")
+    parser.add_argument("--kind", choices=KINDS, help="what to draw (default: filled for a plane, line for a line, curve for a curve)")
+    parser.add_argument(
+        "--field",
+        help="which dataset (default: train_loss; a line shows all losses and accuracies, a curve train_loss,test_error; a curve takes "
+        "several with commas); planes and curves also have train_error and test_error, 100 - accuracy",
+    )
     parser.add_argument("--out", type=Path, help="a picture's name, or a folder (default: the folder of the first FILE)")
     parser.add_argument(
         "--format", type=formats, default=[], help="png, pdf, svg, or several with commas (default: the ending of --out, else png)"
     )
-    parser.add_argument("--vmin", type=float, help="lower end of the scale")
+    parser.add_argument("--vmin", type=float, help="lower end of the scale (curves: of the first panel and those of its unit; --vmax and --clip too)")
     parser.add_argument("--vmax", type=float, help="upper end of the scale")
     parser.add_argument("--levels", type=levels, help="number of contour lines (default: round values)")
     parser.add_argument(
         "--log",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="log scale or not (default: log for a wide range); --linear is --no-log",
+        help="log scale or not (default: log for a wide range; a plane through solutions: log of the excess over the least value); --linear is --no-log",
     )
     parser.add_argument("--linear", dest="log", action="store_false", default=None, help=argparse.SUPPRESS)
     parser.add_argument(

@@ -3,8 +3,11 @@
 import sys
 
 import xarray as xr
+from matplotlib.figure import Figure
 
+from .curve import curve_figure, is_checkpoints
 from .errors import ExitCode, OrographError
+from .fields import with_errors
 from .figure import line_figure, plane_figure, save
 from .options import PLANE_KINDS, parse, picture_paths, scale_request
 from .points import count_points
@@ -23,54 +26,79 @@ def main(arguments: list[str] | None = None) -> int:
 
 def draw(options) -> None:
     surfaces = [open_surface(file) for file in options.files]
-    plane = check_alike(surfaces, options.files)
-    kinds = chosen_kinds(options, plane)
-    fields = chosen_fields(options, surfaces, plane)
+    nature = check_alike(surfaces, options.files)
+    kinds = chosen_kinds(options, nature)
+    if nature != "line":
+        surfaces = [with_errors(surface) for surface in surfaces]
+    fields = chosen_fields(options, surfaces, nature)
     for surface, file in zip(surfaces, options.files, strict=True):
-        check_drawable(surface, file, fields, plane)
-    request = scale_request(options)
+        check_drawable(surface, file, fields, nature == "plane")
     for kind in kinds:
-        if kind == "line":
-            figure = line_figure(surfaces, options.files, fields, request, options.title)
-        else:
-            figure = plane_figure(kind, surfaces, options.files, fields[0], request, options.title)
-        name = fields[0] if len(fields) == 1 else kind
+        figure = make_figure(kind, surfaces, fields, options)
+        name = (options.field or "").replace(",", "-") or (fields[0] if len(fields) == 1 else kind)
         for path in picture_paths(options, kind, name, len(kinds) == 1):
             save(figure, path, options.dpi)
             print(path, flush=True)
 
 
-def check_alike(surfaces: list[xr.Dataset], files: list) -> bool:
-    """Whether they are planes; all of them or none."""
-    planes = ["y" in surface.dims for surface in surfaces]
-    if len(set(planes)) > 1:
+def make_figure(kind: str, surfaces: list[xr.Dataset], fields: list[str], options) -> Figure:
+    request = scale_request(options)
+    if kind == "line":
+        return line_figure(surfaces, options.files, fields, request, options.title)
+    if kind == "curve":
+        return curve_figure(surfaces, options.files, fields, request, options.title)
+    return plane_figure(kind, surfaces, options.files, fields[0], request, options.title)
+
+
+def nature_of(surface: xr.Dataset) -> str:
+    """plane, line, curve, or list of checkpoints."""
+    if "t" in surface.dims:
+        return "list of checkpoints" if is_checkpoints(surface) else "curve"
+    return "plane" if "y" in surface.dims else "line"
+
+
+def check_alike(surfaces: list[xr.Dataset], files: list) -> str:
+    """What all of them are."""
+    natures = [nature_of(surface) for surface in surfaces]
+    for nature, file in zip(natures, files, strict=True):
+        if nature != natures[0]:
+            raise OrographError(ExitCode.USAGE, f"{files[0]} is a {natures[0]} and {file} a {nature}; draw them one at a time")
+    return natures[0]
+
+
+def chosen_kinds(options, nature: str) -> list[str]:
+    """Those asked for, or the default of what the files are."""
+    possible = PLANE_KINDS if nature == "plane" else ("line",) if nature == "line" else ("curve",)
+    if options.kind == "all":
+        return list(possible)
+    if options.kind is None:
+        return ["filled"] if nature == "plane" else list(possible)
+    if options.kind not in possible:
         raise OrographError(
-            ExitCode.USAGE, f"{files[planes.index(True)]} is a plane and {files[planes.index(False)]} a line; draw them one at a time"
+            ExitCode.USAGE, f"{options.files[0]} is a {nature}, --kind {options.kind} does not draw it; use --kind {', '.join(possible)}"
         )
-    return planes[0]
-
-
-def chosen_kinds(options, plane: bool) -> list[str]:
-    file = options.files[0]
-    if options.kind == "line" and plane:
-        raise OrographError(ExitCode.USAGE, f"{file} is a plane; use --kind {', '.join(PLANE_KINDS)} or all")
-    if options.kind in PLANE_KINDS and not plane:
-        raise OrographError(ExitCode.USAGE, f"{file} is a line; --kind {options.kind} needs a plane, use --kind line")
-    if options.kind in (None, "all"):
-        return ["line"] if not plane else ["filled"] if options.kind is None else list(PLANE_KINDS)
     return [options.kind]
 
 
-def chosen_fields(options, surfaces: list[xr.Dataset], plane: bool) -> list[str]:
-    """A plane shows one field; a line all that every file has, unless one is asked for."""
+def chosen_fields(options, surfaces: list[xr.Dataset], nature: str) -> list[str]:
+    """A plane shows one field, a curve one a panel, a line all that every file has, unless one is asked for."""
     common = [name for name in surfaces[0].data_vars if name != "status" and all(name in surface for surface in surfaces)]
+    if not common:
+        raise OrographError(ExitCode.DATA, f"{', '.join(map(str, options.files))}: no field in common")
     if options.field is None:
-        if not common:
-            raise OrographError(ExitCode.DATA, f"{', '.join(map(str, options.files))}: no field in common")
-        return common if not plane else ["train_loss"] if "train_loss" in common else common[:1]
-    if options.field not in common:
-        raise OrographError(ExitCode.USAGE, f"--field {options.field}: {', '.join(map(str, options.files))} has {', '.join(common)}")
-    return [options.field]
+        return default_fields(common, nature)
+    asked = options.field.split(",") if "t" in surfaces[0].dims else [options.field]
+    if unknown := [field for field in asked if field not in common]:
+        raise OrographError(ExitCode.USAGE, f"--field {unknown[0]}: {', '.join(map(str, options.files))} has {', '.join(common)}")
+    return list(dict.fromkeys(asked))
+
+
+def default_fields(common: list[str], nature: str) -> list[str]:
+    if nature == "line":
+        return common
+    loss = [name for name in ("train_loss", "test_loss") if name in common][:1]
+    error = [name for name in ("test_error", "train_error") if name in common][:1]
+    return (loss if nature == "plane" else loss + error) or common[:1]
 
 
 def check_drawable(surface: xr.Dataset, file, fields: list[str], plane: bool) -> None:

@@ -50,7 +50,13 @@ def count_points(surface: xr.Dataset, field: str) -> PointCount:
     )
 
 
+def known(arrays: list[np.ndarray]) -> np.ndarray:
+    """All values of several arrays that are numbers, infinite ones too, flat."""
+    flat = np.concatenate([array.ravel() for array in arrays])
+    return flat[~np.isnan(flat)]
+
+
 def finite(arrays: list[np.ndarray]) -> np.ndarray:
     """All finite values of several arrays, flat."""
-    flat = np.concatenate([array.ravel() for array in arrays])
+    flat = known(arrays)
     return flat[np.isfinite(flat)]

@@ -9,6 +9,7 @@ import xarray as xr
 from .errors import ExitCode, OrographError
 from .hdf5 import attributes, is_dataset, open_file, plain, read_numbers
 from .li import read_li
+from .places import read_solutions
 
 FORMAT = 1
 DONE, NON_FINITE = 1, 2
@@ -18,8 +19,9 @@ MEANINGS = "pending done non_finite failed"
 def open_surface(path, li: bool | None = None) -> xr.Dataset:
     """Reads a surface file whole and closes it; a job may be writing it meanwhile.
 
-    Dimensions x, y (a line: x) with the coordinates of the grid; one float64 variable a field with `long_name` and `units`, NaN where a
-    point is pending or failed; `status` (0 pending, 1 done, 2 done with a non-finite value, 3 failed). Attributes: `title`, and
+    Dimensions x, y (a line: x, a curve: t) with the coordinates of the grid; one float64 variable a field with `long_name` and `units`,
+    and of a complete curve `min`, `max`, `avg`, `int`; NaN where a point is pending or failed; `status` (0 pending, 1 done, 2 done with a
+    non-finite value, 3 failed). A plane through three solutions has their places too: see read_solutions. Attributes: `title`, and
     `provenance_*`, `fingerprint_*`, `direction_x_*`, `direction_y_*` from the groups of these names.
     li: True for a file of Li et al.'s program, False to refuse one; by default it is recognised.
     OrographError: the file is missing, not HDF5, cut short, or of another kind.
@@ -41,18 +43,26 @@ def read_orograph(file: h5py.File) -> xr.Dataset:
     version = plain(file.attrs["orograph_format"])
     if version != FORMAT:
         raise OrographError(ExitCode.DATA, f"{file.filename} has surface format {version}, this package reads {FORMAT}; update orograph")
-    dims = ("x", "y") if "ycoordinates" in file else ("x",)
-    axes = {dim: read_numbers(file, f"{dim}coordinates", np.float64) for dim in dims}
+    dims = dims_of(file)
+    names = {dim: "t" if dim == "t" else f"{dim}coordinates" for dim in dims}
+    axes = {dim: read_numbers(file, names[dim], np.float64) for dim in dims}
     shape = tuple(axis.size for axis in axes.values())
     status = shaped(file, "status", np.int8, shape)
     computed = (status == DONE) | (status == NON_FINITE)
-    surface = xr.Dataset(coords={dim: (dim, axis, attributes(file[f"{dim}coordinates"])) for dim, axis in axes.items()})
+    surface = xr.Dataset(coords={dim: (dim, axis, attributes(file[names[dim]])) for dim, axis in axes.items()})
     for field in fields_of(file):
         values = shaped(file, field, np.float64, shape)
         surface[field] = (dims, np.where(computed, values, np.nan), attributes(file[field]))
     surface["status"] = (dims, status, {"long_name": "state of the point", "flag_values": [0, 1, 2, 3], "flag_meanings": MEANINGS})
     surface.attrs = attributes(file) | flattened(file)
-    return surface
+    return surface.assign_coords(read_solutions(file)) if "y" in dims else surface
+
+
+def dims_of(file: h5py.File) -> tuple[str, ...]:
+    """x and y of a plane, x of a line, t of a curve."""
+    if is_dataset(file, "t"):
+        return ("t",)
+    return ("x", "y") if "ycoordinates" in file else ("x",)
 
 
 def fields_of(file: h5py.File) -> list[str]:

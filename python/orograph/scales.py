@@ -12,7 +12,10 @@ from matplotlib.colors import Normalize
 
 @dataclass(frozen=True)
 class Scale:
-    """low and high in the field's unit, levels too; clips_*: values lie beyond."""
+    """low and high in the field's unit, levels too; clips_*: values lie beyond.
+
+    origin: a log scale is one of the excess over it, and all below low counts as low, so that no contour bends towards the minimum.
+    """
 
     low: float
     high: float
@@ -21,10 +24,13 @@ class Scale:
     largest: float
     clips_low: bool
     clips_high: bool
+    origin: float | None = None
 
     def display(self, values) -> np.ndarray:
         """Display units; infinities and what a log scale cannot show become values just beyond the ends, NaN stays."""
         values = np.asarray(values, dtype=np.float64)
+        if self.origin is not None:
+            values = np.maximum(values, self.low) - self.origin
         with np.errstate(divide="ignore", invalid="ignore"):
             shown = np.where(values > 0, np.log10(values), np.where(np.isnan(values), np.nan, -np.inf)) if self.log else values
         low, high = self.ends()
@@ -35,7 +41,10 @@ class Scale:
 
     def ends(self) -> tuple[float, float]:
         """low and high in display units."""
-        return (np.log10(self.low), np.log10(self.high)) if self.log else (self.low, self.high)
+        if not self.log:
+            return self.low, self.high
+        origin = self.origin or 0.0
+        return np.log10(self.low - origin), np.log10(self.high - origin)
 
     def norm(self) -> Normalize:
         return Normalize(*self.ends())
@@ -48,7 +57,11 @@ class Scale:
 
     def note(self) -> str:
         """For the label of the colour bar: empty, or how the scale differs from a plain one."""
-        return "; ".join(filter(None, ["log scale" if self.log else "", self.clip_note()]))
+        return "; ".join(filter(None, ["log scale" if self.log and self.origin is None else "", self.clip_note()]))
+
+    def origin_note(self) -> str:
+        """For the caption: empty, or what the excess is counted from."""
+        return "" if self.origin is None else f"colours: log scale of the excess over {number(self.origin)}"
 
     def clip_note(self) -> str:
         """Where values are cut off; empty where none are."""
@@ -57,7 +70,7 @@ class Scale:
             top = "infinity" if np.isinf(self.largest) else number(self.largest, 2)
             parts.append(f"clipped at {number(self.high)}, largest {top}")
         if self.clips_low:
-            parts.append(f"clipped below {number(self.low)}")
+            parts.append(f"clipped below {number(self.low if self.origin is None else self.origin)}")
         return "; ".join(parts)
 
 

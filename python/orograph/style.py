@@ -8,7 +8,9 @@ from matplotlib.patches import Rectangle
 FILL = "viridis"
 LOSS_COLOUR, ACCURACY_COLOUR = "#1b55a6", "#c1272d"
 SPLIT_STYLES = {"train": "-", "test": "--"}
-BLANK_WORD = "hatched"
+# Okabe and Ito 2008, "Color Universal Design", without the yellow, which white paper swallows.
+SERIES_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+SERIES_STYLES = ("-", "--", "-.", ":")
 
 SETTINGS = {
     "font.family": "sans-serif",
