@@ -1,81 +1,14 @@
 #include "inputs.hpp"
 
-#include "orograph/core/cores.hpp"
-#include "orograph/core/fingerprint.hpp"
+#include "directions.hpp"
+
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
-#include "orograph/core/version.hpp"
 #include "orograph/model/exported.hpp"
-#include "orograph/survey/direction_file.hpp"
-
-#include <torch/version.h>
 
 namespace orograph::app {
 
 namespace {
-
-landscape::DirectionSpec spec_of(const DirectionSection& section) {
-    landscape::DirectionSpec spec;
-    spec.seed = section.seed;
-    spec.normalize = landscape::normalize_from(section.normalize);
-    spec.ignore = landscape::ignore_from(section.ignore);
-    spec.space = landscape::space_from(section.space);
-    spec.weights = section.weights;
-    spec.file = section.file;
-    spec.name = section.name;
-    spec.kind = section.kind == "towards" ? landscape::DirectionKind::towards
-                : section.kind == "file"  ? landscape::DirectionKind::file
-                                          : landscape::DirectionKind::random;
-    return spec;
-}
-
-landscape::Direction load_direction(const Inputs& inputs, const landscape::DirectionSpec& spec) {
-    switch (spec.kind) {
-        case landscape::DirectionKind::towards:
-            return landscape::direction_towards(inputs.network, inputs.weights, spec);
-        case landscape::DirectionKind::random:
-            return landscape::random_direction(inputs.network, inputs.weights, spec);
-        case landscape::DirectionKind::file:
-            break;
-    }
-    std::vector<at::Tensor> tensors;
-    for (const auto& stored : survey::read_direction_file(spec.file, spec.name)) {
-        tensors.push_back(at::from_blob(const_cast<float*>(stored.values.data()), stored.shape, at::kFloat).clone());
-    }
-    return landscape::direction_from_tensors(inputs.network, tensors, spec);
-}
-
-std::vector<survey::StoredTensor> stored(const at::Tensor& flat, const std::vector<model::TensorSpec>& specs) {
-    std::vector<survey::StoredTensor> tensors;
-    const float* values = flat.const_data_ptr<float>();
-    for (const auto& spec : specs) tensors.push_back({spec.name, spec.shape, {values + spec.offset, values + spec.offset + spec.count}});
-    return tensors;
-}
-
-survey::StoredDirection stored(const Inputs& inputs, const landscape::Direction& direction, const std::string& axis) {
-    survey::StoredDirection out;
-    const auto& spec = direction.spec;
-    out.axis = axis;
-    out.attributes = {{"kind", to_string(spec.kind)}, {"space", to_string(spec.space)}};
-    if (spec.kind == landscape::DirectionKind::random) {
-        out.attributes["seed"] = std::to_string(spec.seed);
-        out.attributes["normalize"] = to_string(spec.normalize);
-        out.attributes["ignore"] = to_string(spec.ignore);
-    } else {
-        out.attributes["source"] =
-            spec.kind == landscape::DirectionKind::file ? spec.file.string() + ":" + spec.name : spec.weights.string();
-    }
-    out.tensors = stored(direction.delta.parameters, inputs.network.space.parameters);
-    if (spec.space == landscape::Space::states) {
-        for (auto& tensor : stored(direction.delta.states, inputs.network.space.states)) out.tensors.push_back(std::move(tensor));
-    }
-    return out;
-}
-
-std::string instruction_set_of(const evaluate::Options& options) {
-    if (!options.device.is_cpu()) return "that of a GPU";
-    return options.instruction_set.empty() ? instruction_set() : options.instruction_set;
-}
 
 // The user's own network, which must take the data as they are.
 model::Network load_exported_network(const std::string& file, const data::Dataset& dataset) {
@@ -108,10 +41,6 @@ model::Weights weights_of(const ModelSection& section, const model::Network& net
     return section.file.empty() ? model::initial_weights(network, section.seed) : model::load_weights(section.file, network);
 }
 
-survey::Axis axis_of(const char* name, const std::vector<double>& range) {
-    return survey::linear_axis(name, range[0], range[1], static_cast<std::int64_t>(range[2]));
-}
-
 // Statistics of batch norm that fit the weights of every point: those that are there, or images to take them from.
 std::optional<landscape::Recalibration> recalibration_of(const Config& config, const Inputs& inputs) {
     if (inputs.network.space.state_count() == 0) return std::nullopt;
@@ -127,42 +56,6 @@ std::optional<landscape::Recalibration> recalibration_of(const Config& config, c
                       "evaluate.batch_norm: frozen where that has a meaning");
     const auto& [batch, limit] = config.evaluate.recalibrate;
     return landscape::Recalibration{data::slice(*train, 0, std::min(train->size(), limit.value_or(train->size()))), batch};
-}
-
-void load_directions(const Config& config, Inputs& inputs) {
-    inputs.weights = weights_of(config.model, inputs.network);
-    inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.x)));
-    inputs.axes.push_back(axis_of("x", config.grid.x));
-    if (config.job == Job::line) return;
-    inputs.directions.push_back(load_direction(inputs, spec_of(config.directions.y)));
-    inputs.axes.push_back(axis_of("y", config.grid.y));
-    if (config.directions.orthogonalize) landscape::orthogonalize(inputs.directions[0], inputs.directions[1]);
-}
-
-std::string title_of(const Config& config, const Inputs& inputs) {
-    return cat("Loss ", to_string(config.job), " of ", inputs.network.architecture, " on ", inputs.dataset.set);
-}
-
-// Where each point's statistics of batch norm come from.
-void add_recalibration(const Inputs& inputs, survey::SurfaceSchema& schema) {
-    if (!inputs.recalibration) return;
-    const auto batch = std::to_string(inputs.recalibration->batch), images = std::to_string(inputs.recalibration->images.size());
-    schema.fingerprints.insert({{"evaluate.recalibrate.batch", batch}, {"recalibration images", images}});
-    schema.provenance.insert({{"recalibrate_batch", batch}, {"recalibrate_images", images}});
-}
-
-void add_curve(const LoadedCurve& curve, survey::SurfaceSchema& schema) {
-    Fingerprint points;
-    std::vector<std::string> sources;
-    for (const auto& file : curve.files) {
-        points.add(file.fingerprint);
-        sources.push_back(file.source.string());
-    }
-    const auto decay = shortest(curve.source.weight_decay);
-    schema.fingerprints.insert({{"curve", curve.source.kind}, {"curve.weight_decay", decay}});
-    schema.fingerprints["weights"] = points.hex();
-    schema.provenance.insert({{"curve", curve.source.kind}, {"curve_weight_decay", decay}});
-    schema.provenance["weights"] = join(sources);
 }
 
 }  // namespace
@@ -202,52 +95,18 @@ Inputs load_inputs(const Config& config) {
         return inputs;
     }
     inputs.recalibration = recalibration_of(config, inputs);
-    if (config.job != Job::curve) {
+    if (config.job == Job::curve) {
+        inputs.curve = load_curve(curve_source_of(config.curve, config.model.architecture), inputs.network);
+        inputs.weights = inputs.curve->weights.front();
+        inputs.axes.push_back(axis_of("t", config.grid.t));
+    } else if (config.directions.x.kind == "plane") {
+        load_plane(config, inputs);
+    } else {
+        inputs.weights = weights_of(config.model, inputs.network);
+        inputs.weights_source = config.model.weights.empty() ? config.model.file : config.model.weights;
         load_directions(config, inputs);
-        return inputs;
     }
-    inputs.curve = load_curve(curve_source_of(config.curve, config.model.architecture), inputs.network);
-    inputs.weights = inputs.curve->weights.front();
-    inputs.axes.push_back(axis_of("t", config.grid.t));
     return inputs;
-}
-
-survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields,
-                                const evaluate::Options& options, const std::string& evaluator) {
-    const auto& network = inputs.network;
-    survey::SurfaceSchema schema{title_of(config, inputs), survey::Grid(inputs.axes), fields, {}, {}, {}};
-    schema.fingerprints = {{"architecture", network.architecture},
-                           {"weights", model::fingerprint(network, inputs.weights)},
-                           {"data", inputs.dataset.fingerprint},
-                           {"loss", config.evaluate.loss},
-                           {"batch_norm", config.evaluate.batch_norm},
-                           {"evaluate.evaluator", options.kind == evaluate::Kind::reference ? "reference" : "compiled"},
-                           {"evaluate.instruction_set", instruction_set_of(options)},
-                           {"evaluate.precision", config.evaluate.precision},
-                           {"evaluator", evaluator},
-                           {"numeric_version", std::to_string(numeric_version)}};
-    if (!network.digest.empty()) schema.fingerprints["graph"] = network.digest;
-    const char* axes[] = {"x", "y"};
-    for (std::size_t i = 0; i < inputs.directions.size(); ++i) {
-        schema.directions.push_back(stored(inputs, inputs.directions[i], axes[i]));
-        schema.fingerprints[cat("direction ", axes[i])] = landscape::fingerprint(inputs.directions[i]);
-    }
-    schema.provenance = {{"program", "orograph"},
-                         {"version", version()},
-                         {"libtorch", TORCH_VERSION},
-                         {"architecture", network.architecture},
-                         {"weights", config.model.weights.empty() ? config.model.file : config.model.weights},
-                         {"data", inputs.dataset.set},
-                         {"evaluator", evaluator},
-                         {"precision", config.evaluate.precision},
-                         {"batch_norm", config.evaluate.batch_norm},
-                         {"loss", config.evaluate.loss},
-                         {"configuration", write_config(config, Comments::without)}};
-    add_recalibration(inputs, schema);
-    if (inputs.curve) add_curve(*inputs.curve, schema);
-    if (inputs.directions.size() == 2)
-        schema.provenance["direction_cosine"] = shortest(landscape::cosine(inputs.directions[0], inputs.directions[1]));
-    return schema;
 }
 
 }  // namespace orograph::app

@@ -20,10 +20,12 @@ struct Inputs {
     data::Dataset dataset;
     model::Network network;
     model::Weights weights;                        // curve: of its first point
+    std::string weights_source;                    // for people
     std::vector<landscape::Direction> directions;  // surface, line: x, or x and y
     std::optional<LoadedCurve> curve;              // curve
     std::vector<survey::Axis> axes;                // surface, line, curve
     std::optional<landscape::Recalibration> recalibration;
+    std::vector<survey::StoredArray> places;  // of points and a curve in a plane
 };
 
 data::Source source_of(const DataSection& section);
@@ -34,10 +36,5 @@ Inputs load_inputs(const Config& config);
 // The options with the evaluator that evaluate.evaluator auto stands for: compiled, or reference where the network does not fit, which is
 // logged with the operator at fault.
 evaluate::Options fitting_options(evaluate::Options options, const EvaluateSection& section, const model::Network& network);
-
-// What the surface file records of a job, with every item that must be equal for a job to go on with the file. `evaluator` is
-// evaluate::Evaluator::identity(); of its parts those that a user can set are items of their own, so that a refusal names the key.
-survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, const std::vector<landscape::Field>& fields,
-                                const evaluate::Options& options, const std::string& evaluator);
 
 }  // namespace orograph::app

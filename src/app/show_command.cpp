@@ -1,3 +1,5 @@
+#include "curve_report.hpp"
+
 #include "orograph/app/commands.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/model/network.hpp"
@@ -80,6 +82,7 @@ ExitCode show_surface(const std::string& path) {
     print_counts(surface);
     print_axes(surface);
     for (std::size_t field = 0; field < surface.schema.fields.size(); ++field) print_field(surface, field);
+    if (is_complete_curve(surface)) std::cout << curve_table(surface);
     for (const auto& [key, value] : surface.schema.provenance) {
         if (key != "configuration") std::cout << key << std::string(key.size() < 10 ? 11 - key.size() : 1, ' ') << value << "\n";
     }

@@ -1,8 +1,10 @@
+#include "curve_report.hpp"
 #include "inputs.hpp"
 #include "instruction_set.hpp"
 #include "measurements.hpp"
 #include "precision_error.hpp"
 #include "resources.hpp"
+#include "schema.hpp"
 
 #include "orograph/app/commands.hpp"
 #include "orograph/core/log.hpp"
@@ -87,6 +89,13 @@ bool add_precision_error(const par::Communicator& world, const Config& config, c
     return par::all_max(world, stopped ? 1 : 0) == 0;
 }
 
+// What belongs to a complete file.
+void finish(const std::string& path) {
+    const auto surface = survey::read_surface(path);
+    if (is_complete_curve(surface)) survey::add_field_attributes(path, curve_attributes(surface));
+    survey::write_xmf(path, surface);
+}
+
 void report(const survey::Outcome& outcome, const std::string& path, std::int64_t points) {
     const double rate = outcome.seconds > 0 ? static_cast<double>(outcome.computed) / outcome.seconds : 0;
     std::string line =
@@ -132,12 +141,14 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     options.progress = progress_style_from(config.run.progress);
     options.sync_s = config.run.sync_s;
     options.title = cat(to_string(config.job), " ", config.output.file);
+    if (inputs.curve && !inputs.curve->source.knows_weight_decay)
+        log::info("curve.weight_decay is not given: loss is nll, without a term of the weight decay");
     log::info(cat(options.title, file.resumed() ? ": going on with " : ": ", schema.grid.size(), " points, ", world.size(), " ranks x ",
                   resources.threads, " threads, ", resources.device.str(), ", ", identity));
     const auto outcome = survey::run(grid, schema.grid, grid.works() ? measurement.get() : nullptr, file, options);
     file.close();
     par::on_root(world, [&] {
-        if (outcome.complete) survey::write_xmf(config.output.file, survey::read_surface(config.output.file));
+        if (outcome.complete) finish(config.output.file);
     });
     report(outcome, config.output.file, schema.grid.size());
     return outcome.complete ? ExitCode::done : ExitCode::stopped;

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
+#include <memory>
 
 namespace orograph::h5 {
 
@@ -36,6 +38,23 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+// Writes the file that `make` fills under a name beside `path`, and renames it.
+template <class Make>
+void replace_atomically(const std::filesystem::path& path, const Make& make) {
+    const auto temporary = creation_path(path);
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);  // of a run that was killed while writing
+    try {
+        const std::unique_ptr<MemoryFile> file = make(temporary);
+        write_and_sync(temporary, path.string(), file->close());
+        rename_over(temporary, path);
+    } catch (...) {
+        std::filesystem::remove(temporary, ignored);
+        throw;
+    }
+    sync_path(folder_of(path));
+}
+
 }  // namespace
 
 std::filesystem::path creation_path(const std::filesystem::path& path) {
@@ -44,19 +63,20 @@ std::filesystem::path creation_path(const std::filesystem::path& path) {
 
 void create_atomically(const std::filesystem::path& path, const std::function<void(Group)>& fill) {
     create_parent_folders(path);
-    const auto temporary = creation_path(path);
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);  // of a run that was killed while creating
-    try {
-        MemoryFile file(temporary);
-        fill(root_of(file.get(), path.string(), 0));
-        write_and_sync(temporary, path.string(), file.close());
-        rename_over(temporary, path);
-    } catch (...) {
-        std::filesystem::remove(temporary, ignored);
-        throw;
-    }
-    sync_path(folder_of(path));
+    replace_atomically(path, [&](const auto& temporary) {
+        auto file = std::make_unique<MemoryFile>(temporary);
+        fill(root_of(file->get(), path.string(), 0));
+        return file;
+    });
+}
+
+void change_atomically(const std::filesystem::path& path, const std::function<void(Group)>& change) {
+    const auto image = read_file(path, std::numeric_limits<std::int64_t>::max(), "HDF5 file");
+    replace_atomically(path, [&](const auto& temporary) {
+        auto file = std::make_unique<MemoryFile>(temporary, image, path.string());
+        change(root_of(file->get(), path.string(), static_cast<std::int64_t>(image.size())));
+        return file;
+    });
 }
 
 }  // namespace orograph::h5

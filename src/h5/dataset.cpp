@@ -66,8 +66,12 @@ void Dataset::set_number_bytes(const std::string& name, const void* values, Type
     write_number_attribute(get(), where_, name, type, values, count);
 }
 
+bool Dataset::has_attribute(const std::string& name) const {
+    return h5::has_attribute(get(), name);
+}
+
 std::string Dataset::text_or_empty(const std::string& name) const {
-    return has_attribute(get(), name) ? read_text_attribute(get(), where_, name) : std::string();
+    return has_attribute(name) ? read_text_attribute(get(), where_, name) : std::string();
 }
 
 void Dataset::make_scale(const std::string& name) {

@@ -74,6 +74,16 @@ MemoryFile::MemoryFile(const std::filesystem::path& free_path) : memory_(std::ma
                                "cannot make an HDF5 file in memory"));
 }
 
+MemoryFile::MemoryFile(const std::filesystem::path& free_path, std::span<const std::byte> image, const std::string& shown_as)
+    : memory_(std::make_unique<Memory>()) {
+    start_library();
+    const auto access = memory_access(&memory_->start);
+    check(H5Pset_file_image(access.get(), const_cast<std::byte*>(image.data()), image.size()), ExitCode::internal,
+          "cannot copy an HDF5 file into memory");
+    handle_ =
+        FileHandle(check(H5Fopen(free_path.c_str(), H5F_ACC_RDWR, access.get()), ExitCode::data, shown_as, " is cut short or damaged"));
+}
+
 MemoryFile::~MemoryFile() = default;
 
 std::span<const std::byte> MemoryFile::close() {

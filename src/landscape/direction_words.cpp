@@ -19,8 +19,10 @@ constexpr Words<Normalize, 6> normalize_words{{{Normalize::none, "none"},
                                                {Normalize::dlayer, "dlayer"}}};
 constexpr Words<Ignore, 3> ignore_words{{{Ignore::none, "none"}, {Ignore::biasbn, "biasbn"}, {Ignore::li_compat, "li-compat"}}};
 constexpr Words<Space, 2> space_words{{{Space::parameters, "parameters"}, {Space::states, "states"}}};
-constexpr Words<DirectionKind, 3> kind_words{
-    {{DirectionKind::random, "random"}, {DirectionKind::towards, "towards"}, {DirectionKind::file, "file"}}};
+constexpr Words<DirectionKind, 4> kind_words{{{DirectionKind::random, "random"},
+                                              {DirectionKind::towards, "towards"},
+                                              {DirectionKind::file, "file"},
+                                              {DirectionKind::plane, "plane"}}};
 
 template <class Value, std::size_t count>
 const char* word_of(const Words<Value, count>& words, Value value) {

@@ -75,6 +75,15 @@ void write_directions(h5::Group& root, const std::vector<StoredDirection>& direc
     }
 }
 
+void write_arrays(h5::Group& root, const std::vector<StoredArray>& arrays) {
+    for (const auto& array : arrays) {
+        auto group = root.has(array.group) ? root.open_group(array.group) : root.create_group(array.group);
+        auto dataset = group.create_dataset<double>(array.name, array.shape, 0.0);
+        dataset.write<double>(array.values);
+        dataset.set_text("long_name", array.long_name);
+    }
+}
+
 void write_provenance(h5::Group& root, const SurfaceSchema& schema) {
     auto provenance = root.create_group("provenance");
     for (const auto& [key, value] : schema.provenance) {
@@ -119,6 +128,7 @@ void write_schema(h5::Group root, const SurfaceSchema& schema) {
     write_fields(root, schema, scales);
     write_bookkeeping(root, schema.grid, scales);
     write_directions(root, schema.directions);
+    write_arrays(root, schema.arrays);
     write_provenance(root, schema);
 }
 

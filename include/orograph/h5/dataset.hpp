@@ -72,6 +72,7 @@ public:
         set_number_bytes(name, values.data(), type_of<T>(), static_cast<std::int64_t>(values.size()));
     }
 
+    bool has_attribute(const std::string& name) const;
     // The string attribute `name`; empty where there is none. Error(data).
     std::string text_or_empty(const std::string& name) const;
 

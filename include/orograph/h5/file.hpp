@@ -47,6 +47,10 @@ std::filesystem::path creation_path(const std::filesystem::path& path);
 // is full. Nothing is left behind then.
 void create_atomically(const std::filesystem::path& path, const std::function<void(Group)>& fill);
 
+// The same for a file that is there: `change` works on a copy in memory, which replaces it. Nobody may have it open. Error(no_input),
+// Error(data) of the file.
+void change_atomically(const std::filesystem::path& path, const std::function<void(Group)>& change);
+
 // "1.10.8", for the provenance.
 std::string library_version();
 

@@ -15,7 +15,7 @@ enum class Normalize { none, filter, layer, weight, dfilter, dlayer };
 enum class Ignore { none, biasbn, li_compat };
 enum class Space { parameters, states };
 
-enum class DirectionKind { random, towards, file };
+enum class DirectionKind { random, towards, file, plane };
 
 struct DirectionSpec {
     DirectionKind kind = DirectionKind::random;
@@ -23,7 +23,7 @@ struct DirectionSpec {
     Normalize normalize = Normalize::filter;  // random
     Ignore ignore = Ignore::biasbn;           // random
     Space space = Space::parameters;          // states: the BN statistics move too
-    std::filesystem::path weights{};          // towards: theta_other - theta, never normalised
+    std::filesystem::path weights{};          // towards: theta_other - theta, never normalised; plane: plane.hpp
     std::filesystem::path file{};             // file: Li et al.'s HDF5 direction file ...
     std::string name = "xdirection";          // ... and the group in it
 };

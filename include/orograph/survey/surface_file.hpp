@@ -30,23 +30,34 @@ struct StoredDirection {
     std::vector<StoredTensor> tensors;
 };
 
+// Numbers beside the grid, in a group of their own: /<group>/<name>.
+struct StoredArray {
+    std::string group, name, long_name;
+    std::vector<std::int64_t> shape;
+    std::vector<double> values;
+};
+
 // Everything that is fixed when the file is created.
 struct SurfaceSchema {
     std::string title;
     Grid grid;
     std::vector<landscape::Field> fields;
     std::vector<StoredDirection> directions;
-    std::map<std::string, std::string> fingerprints;  // item -> digest or text; must all be equal to resume: "weights", "data", "direction x", "grid", "loss", ...
-    std::map<std::string, std::string> provenance;    // for people: resolved configuration, versions, ranks
+    std::map<std::string, std::string>
+        fingerprints;  // item -> digest or text; must all be equal to resume: "weights", "data", "direction x", "grid", "loss", ...
+    std::map<std::string, std::string> provenance;  // for people: resolved configuration, versions, ranks
+    std::vector<StoredArray> arrays;                // written, not read back
 };
 
 enum class Overwrite { refuse, replace };
 
-// The file as ranks write it: metadata complete from the start, then only independent raw-data writes at disjoint places (platform.md, crash-safe recipe).
+// The file as ranks write it: metadata complete from the start, then only independent raw-data writes at disjoint places (platform.md,
+// crash-safe recipe).
 class SurfaceFile {
 public:
-    // Collective over comm. Creates `path` (beside, fsync, rename) or opens it to go on. An existing file goes on where its fingerprints and grid are the schema's; another one is refused with Error(data) that names the first
-    // difference, or replaced where asked. Error(cannot_create): no permission, locked by another job; Error(io): disk full. A damaged or truncated file: Error(data).
+    // Collective over comm. Creates `path` (beside, fsync, rename) or opens it to go on. An existing file goes on where its fingerprints
+    // and grid are the schema's; another one is refused with Error(data) that names the first difference, or replaced where asked.
+    // Error(cannot_create): no permission, locked by another job; Error(io): disk full. A damaged or truncated file: Error(data).
     SurfaceFile(const par::Communicator& comm, const std::filesystem::path& path, const SurfaceSchema& schema, Overwrite overwrite);
     ~SurfaceFile();
     SurfaceFile(const SurfaceFile&) = delete;
@@ -84,6 +95,16 @@ struct Surface {
 
 // Serial, needs no MPI. Error(no_input), Error(data).
 Surface read_surface(const std::filesystem::path& path);
+
+// Numbers that belong to a whole field: its dataset's attributes, by name.
+struct FieldAttributes {
+    std::string field;
+    std::map<std::string, double> numbers;
+};
+
+// Serial. Adds what is missing to a file that no job has open, which is the old or the complete new one at every instant.
+// Error(cannot_create): another job holds it; Error(io); Error(data).
+void add_field_attributes(const std::filesystem::path& path, const std::vector<FieldAttributes>& fields);
 
 // Writes PATH's .xmf companion, so that ParaView opens the same HDF5 file; returns its path.
 std::filesystem::path write_xmf(const std::filesystem::path& surface_path, const Surface& surface);
