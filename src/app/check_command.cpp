@@ -84,11 +84,11 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     Speed speed;
     double step_s = 0;
     par::agree(world, [&] {
-        inputs = load_inputs(first);
+        std::optional<TrainingInputs> training;
+        if (trains(config.job)) training = load_training(first);
+        inputs = training ? training->inputs : load_inputs(first);
         speed = measure_speed(inputs, fitting_options(options, config.evaluate, inputs.network));
-        if (trains(config.job))
-            step_s = train::measure_step_s(inputs.network, inputs.weights, inputs.dataset, recipe_of(first.train), resources.threads,
-                                           resources.device);
+        if (training) step_s = measure_step_s(first, *training, resources);
     });
     if (world.rank() != 0) return ExitCode::done;
     const double images = static_cast<double>(image_count(inputs.dataset));

@@ -4,6 +4,7 @@
 #include "orograph/data/dataset.hpp"
 #include "orograph/model/exported.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace orograph::app {
@@ -11,6 +12,7 @@ namespace orograph::app {
 namespace {
 
 const std::vector<std::string> kinds{"random", "towards", "file", "plane"};
+const std::vector<std::string> trained_kinds{"bezier", "polychain"};
 const std::vector<std::string> curve_kinds{"bezier", "polychain", "segment", "checkpoints"};
 const std::vector<std::string> normalizations{"none", "filter", "layer", "weight", "dfilter", "dlayer"};
 const std::vector<std::string> ignores{"none", "biasbn", "li-compat"};
@@ -125,6 +127,14 @@ void visit(Fields& fields, CurveSection& s) {
 }
 
 template <class Fields>
+void visit(Fields& fields, CurveTrainingSection& s) {
+    fields.choice("kind", s.kind, trained_kinds, "");
+    fields.texts("ends", s.ends, "two checkpoints");
+    fields.integer("bends", s.bends, Limits{0, 100}, "points between the ends, which start on the straight segment");
+    fields.flags("fix_ends", s.fix_ends, "false: that end is trained too");
+}
+
+template <class Fields>
 void visit(Fields& fields, ShownCurveSection& s) {
     visit(fields, static_cast<CurveSection&>(s));
     fields.integer("samples", s.samples, Limits{2, 1e6}, "values of t whose places in the plane are stored");
@@ -204,6 +214,8 @@ void visit(Fields& fields, Config& config) {
     if (config.job == Job::sweep)
         fields.lists("over", config.over, "model.seed: [1, 2]; every combination of the values is a run; \"a,b\": [...] sets both keys");
     if (trains(config.job)) {
+        fields.section("curve", config.curve_training,
+                       "{ends: [A, B], bends: 1} trains a curve between two checkpoints (Garipov et al. 2018)");
         fields.section("train", config.train, "");
     } else {
         if (config.job == Job::curve)
@@ -295,6 +307,30 @@ void check_job(const Value& root, Job job, const std::string& origin) {
                       ": a line has x only; remove grid.y, or run: orograph surface");
 }
 
+// A plane through three points needs two more than the centre, unless they are those of a curve.
+void check_plane(const Config& config, const std::string& origin) {
+    const DirectionSection &x = config.directions.x, &y = config.directions.y;
+    const bool plane = config.job == Job::surface && x.kind == "plane" && y.kind == "plane";
+    OROGRAPH_VALIDATE(plane || x.kind != "plane", ExitCode::config, origin, ": directions.x.kind is plane, but a plane needs ",
+                      config.job == Job::line ? "two directions; run: orograph surface" : "directions.y.kind plane too, with its weights");
+    OROGRAPH_VALIDATE(plane || config.job == Job::line || y.kind != "plane", ExitCode::config, origin,
+                      ": directions.y.kind is plane, but a plane needs directions.x.kind plane too, with its weights");
+    OROGRAPH_VALIDATE(plane || !config.shown_curve, ExitCode::config, origin,
+                      ": a curve is shown in a plane through its points; set directions.x.kind and directions.y.kind to plane, or remove "
+                      "curve");
+    if (!plane) return;
+    for (const auto& [name, direction] : {std::pair("x", &x), std::pair("y", &y)}) {
+        OROGRAPH_VALIDATE(direction->space == "parameters", ExitCode::config, origin, ": directions.", name,
+                          ".space is states, but a plane lies in the space of parameters; set evaluate.batch_norm: recalibrate instead");
+        OROGRAPH_VALIDATE(config.shown_curve || !direction->weights.empty(), ExitCode::config, origin, ": directions.", name,
+                          ".kind plane needs directions.", name, ".weights, or a curve section");
+    }
+    if (!config.shown_curve) return;
+    check_curve_files(*config.shown_curve, origin);
+    OROGRAPH_VALIDATE(config.shown_curve->kind != "checkpoints", ExitCode::config, origin,
+                      ": curve.kind checkpoints is for job curve; a plane shows a bezier, polychain or segment");
+}
+
 void check_direction(const DirectionSection& s, const std::string& name, const std::string& origin) {
     OROGRAPH_VALIDATE(s.kind != "towards" || !s.weights.empty(), ExitCode::config, origin, ": directions.", name,
                       ".kind towards needs directions.", name, ".weights");
@@ -312,11 +348,42 @@ void check_model(const ModelSection& s, bool needs_weights, const std::string& o
                       ": model.weights is missing; name the checkpoint at the centre");
 }
 
+// A job that trains and has curve keys, of its own or of each run.
+bool trains_curve(const Value& root, Job job) {
+    if (!trains(job)) return false;
+    const Value* section = root.find("curve");
+    const Value* over = root.find("over");
+    const auto is_curves = [](const auto& entry) { return entry.first.find("curve.") != std::string::npos; };
+    return (section && section->kind != Value::Kind::null) || (over && std::ranges::any_of(over->entries, is_curves));
+}
+
+// Other kinds are sampled only; say so before the list of those that can be trained does.
+void check_trained_kind(const Value& root, const std::string& origin) {
+    const Value* section = root.find("curve");
+    const Value* kind = section ? section->find("kind") : nullptr;
+    OROGRAPH_VALIDATE(!kind || kind->from_command_line || (kind->scalar != "segment" && kind->scalar != "checkpoints"), ExitCode::config,
+                      origin, ":", kind->line, ": curve.kind ", kind->scalar, " has nothing to train; sample it: orograph curve");
+}
+
+void check_curve_training(const Config& config, const std::string& origin) {
+    const CurveTrainingSection& s = *config.curve_training;
+    OROGRAPH_VALIDATE(config.model.weights.empty(), ExitCode::config, origin,
+                      ": model.weights has no use for a curve, which starts on the straight segment between curve.ends; remove it");
+    OROGRAPH_VALIDATE(config.train.optimizer == "sgd", ExitCode::config, origin, ": train.optimizer is ", config.train.optimizer,
+                      "; a curve is trained with sgd");
+    if (config.job == Job::sweep) return;
+    OROGRAPH_VALIDATE(s.ends.size() == 2, ExitCode::config, origin, ": curve.ends names ", s.ends.size(),
+                      s.ends.size() == 1 ? " checkpoint" : " checkpoints", "; give the two that the curve is to join");
+    OROGRAPH_VALIDATE(s.bends > 0 || !s.fix_ends[0] || !s.fix_ends[1], ExitCode::config, origin,
+                      ": curve.bends is 0 and both ends are fixed: nothing is left to train; take curve.bends: 1, or free an end");
+}
+
 void check(const Config& config, const std::string& origin) {
     check_model(config.model, !trains(config.job) && config.job != Job::curve && !config.shown_curve, origin);
     if (trains(config.job)) {
         OROGRAPH_VALIDATE(!config.output.folder.empty(), ExitCode::config, origin,
                           ": output.folder is empty; say where the run is to live");
+        if (config.curve_training) check_curve_training(config, origin);
         return;
     }
     const bool plane = config.job == Job::surface;
@@ -329,6 +396,7 @@ void check(const Config& config, const std::string& origin) {
         check_axis(config.grid.y, "y", origin);
         check_direction(config.directions.y, "y", origin);
     }
+    check_plane(config, origin);
     const bool moves = config.directions.x.space == "states" || (plane && config.directions.y.space == "states");
     OROGRAPH_VALIDATE(moves == (config.evaluate.batch_norm == "states"), ExitCode::config, origin, ": evaluate.batch_norm is '",
                       config.evaluate.batch_norm, "' but ",
@@ -383,6 +451,12 @@ Config read_config(Job job, const std::string& text, const std::string& origin, 
     Config config = default_config(job);
     config.model.weights.clear();
     config.curve.file.clear();
+    if (trains_curve(root, job)) {
+        check_trained_kind(root, origin);
+        config.curve_training.emplace();
+        config.train.nesterov = false;
+        config.train.schedule = "garipov";
+    }
     FieldReader reader(&root, "", origin);
     std::string job_name;
     reader.text("job", job_name, "");
@@ -391,6 +465,7 @@ Config read_config(Job job, const std::string& text, const std::string& origin, 
     const Value* grid = root.find("grid");
     if (config.curve.kind == "checkpoints" && (!grid || !grid->find("t")))
         config.grid.t = {0, static_cast<double>(config.curve.files.size()) - 1, static_cast<double>(config.curve.files.size())};
+    if (config.directions.x.kind == "plane" && !grid) config.grid.x = config.grid.y = {-0.2, 1.2, 21};
     check(config, origin);
     return config;
 }

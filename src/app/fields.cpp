@@ -99,11 +99,21 @@ void FieldReader::choice(const std::string& key, std::string& out, std::span<con
 }
 
 void FieldReader::flag(const std::string& key, bool& out, const char*) {
+    if (const Value* value = take(key)) out = flag_of(*value, key);
+}
+
+void FieldReader::flags(const std::string& key, std::array<bool, 2>& out, const char*) {
     const Value* value = take(key);
     if (!value) return;
-    const std::string& word = scalar_of(*value, key);
-    if (word != "true" && word != "false") fail(*value, key, cat("is '", word, "'; it takes true or false"));
-    out = word == "true";
+    const auto& items = items_of(*value, key);
+    if (items.size() != out.size()) fail(*value, key, "takes two values, [true, false]");
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = flag_of(items[i], key);
+}
+
+bool FieldReader::flag_of(const Value& value, const std::string& key) const {
+    const std::string& word = scalar_of(value, key);
+    if (word != "true" && word != "false") fail(value, key, cat("is '", word, "'; it takes true or false"));
+    return word == "true";
 }
 
 void FieldReader::number(const std::string& key, double& out, Limits limits, const char*) {
@@ -131,8 +141,16 @@ void FieldReader::lists(const std::string& key, Lists& out, const char*) {
     out.clear();
     for (const auto& [name, items] : value->entries) {
         out.emplace_back(name, std::vector<std::string>());
-        for (const Value& item : items_of(items, key + "." + name)) out.back().second.push_back(scalar_of(item, key + "." + name));
+        for (const Value& item : items_of(items, key + "." + name)) out.back().second.push_back(yaml_of(item, key + "." + name));
     }
+}
+
+// A scalar's own text, or a list of scalars in brackets.
+std::string FieldReader::yaml_of(const Value& value, const std::string& key) const {
+    if (value.kind != Value::Kind::sequence) return scalar_of(value, key);
+    std::vector<std::string> words;
+    for (const Value& item : value.items) words.push_back(quoted(scalar_of(item, key)));
+    return "[" + join(words) + "]";
 }
 
 void FieldReader::finish() const {
@@ -176,6 +194,10 @@ void FieldWriter::texts(const std::string& key, const std::vector<std::string>& 
     std::vector<std::string> words;
     for (const auto& value : values) words.push_back(quoted(value));
     line(key, "[" + join(words) + "]", doc);
+}
+
+void FieldWriter::flags(const std::string& key, const std::array<bool, 2>& values, const char* doc) {
+    line(key, cat("[", values[0] ? "true" : "false", ", ", values[1] ? "true" : "false", "]"), doc);
 }
 
 void FieldWriter::numbers(const std::string& key, const std::vector<double>& values, const char* doc) {

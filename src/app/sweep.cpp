@@ -38,6 +38,11 @@ std::string plain(std::string word) {
     return word;
 }
 
+// Such a value is named by its position: its words would make a long name.
+bool is_list(const std::string& value) {
+    return value.starts_with('[');
+}
+
 SweptAxis make_axis(const std::string& entry, const std::vector<std::string>& values) {
     SweptAxis axis{{}, split(entry, ','), values};
     OROGRAPH_VALIDATE(!axis.keys.empty() && std::ranges::none_of(axis.keys, &std::string::empty), ExitCode::config, "over: '", entry,
@@ -93,7 +98,7 @@ Config make_run(const Config& sweep, const std::string& text, const std::vector<
     for (std::size_t i = 0; i < axes.size(); ++i) {
         const std::string& value = axes[i].values[at[i]];
         for (const std::string& key : axes[i].keys) assignments.push_back(cat(key, "=", value));
-        name += cat(i > 0 ? "," : "", axes[i].name, "=", plain(value));
+        name += cat(i > 0 ? "," : "", axes[i].name, "=", is_list(value) ? std::to_string(at[i]) : plain(value));
     }
     try {
         Config run = read_config(Job::train, text, "over", assignments);

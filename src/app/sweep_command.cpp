@@ -45,7 +45,7 @@ public:
         const Config& run = runs_[number_of(coordinates)];
         try {
             log::self(log::Level::info, cat(run.output.folder, ": begins, or goes on"));
-            const auto outcome = train_network({}, run, resources_, [&] { return cancel.cancelled(); });
+            const auto outcome = run_training({}, run, resources_, [&] { return cancel.cancelled(); });
             if (!outcome.complete) return {};
             const auto& last = outcome.history.back();
             log::self(log::Level::info, cat(run.output.folder, ": complete, train accuracy ", shortest(last.train_acc),

@@ -7,7 +7,7 @@ namespace orograph::app {
 
 ExitCode run_train(const par::Communicator& world, const Config& config) {
     const auto resources = choose_resources(world, config.run);
-    const auto outcome = train_network(world, config, resources, stop_requested);
+    const auto outcome = run_training(world, config, resources, stop_requested);
     if (!outcome.complete) {
         log::info(
             cat(config.output.folder, ": stopped early after ", outcome.epochs_done, " epochs; start the same command again to go on"));

@@ -2,6 +2,7 @@
 
 #include "orograph/app/fields.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -85,6 +86,14 @@ struct CurveSection {
     std::optional<double> weight_decay;
 };
 
+// A curve to be trained.
+struct CurveTrainingSection {
+    std::string kind = "bezier";
+    std::vector<std::string> ends;
+    int bends = 1;
+    std::array<bool, 2> fix_ends{true, true};
+};
+
 // A curve that is shown in a plane.
 struct ShownCurveSection : CurveSection {
     std::int64_t samples = 61;
@@ -148,13 +157,14 @@ struct Config {
     Job job = Job::surface;
     ModelSection model;
     DataSection data;
-    DirectionsSection directions;                  // surface, line
-    CurveSection curve;                            // curve
-    std::optional<ShownCurveSection> shown_curve;  // surface
-    GridSection grid;                              // surface, line, curve
-    EvaluateSection evaluate;                      // surface, line, curve
-    TrainSection train;                            // train, sweep
-    Lists over;                                    // sweep
+    DirectionsSection directions;                        // surface, line
+    CurveSection curve;                                  // curve
+    std::optional<ShownCurveSection> shown_curve;        // surface
+    GridSection grid;                                    // surface, line, curve
+    EvaluateSection evaluate;                            // surface, line, curve
+    std::optional<CurveTrainingSection> curve_training;  // train, sweep
+    TrainSection train;                                  // train, sweep
+    Lists over;                                          // sweep
     OutputSection output;
     RunSection run;
 };

@@ -3,6 +3,7 @@
 #include "orograph/app/value.hpp"
 #include "orograph/core/error.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -23,7 +24,7 @@ struct Limits {
 inline constexpr Limits at_least_0{0};
 inline constexpr Limits at_least_1{1};
 
-// Keys and the values that each takes in turn (sweep).
+// Keys and the values that each takes in turn (sweep), as YAML: "0.1", "[a.safetensors, b.safetensors]".
 using Lists = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
 class FieldReader {
@@ -38,6 +39,7 @@ public:
     void texts(const std::string& key, std::vector<std::string>& out, const char* doc);
     void numbers(const std::string& key, std::vector<double>& out, const char* doc);
     void lists(const std::string& key, Lists& out, const char* doc);
+    void flags(const std::string& key, std::array<bool, 2>& out, const char* doc);
 
     template <class Integer>
     void integer(const std::string& key, Integer& out, Limits limits, const char*) {
@@ -100,7 +102,9 @@ private:
     [[noreturn]] void fail(const Value& value, const std::string& key, const std::string& problem) const;
     double number_of(const Value& value, const std::string& key, Limits limits) const;
     std::int64_t integer_of(const Value& value, const std::string& key, Limits limits) const;
+    bool flag_of(const Value& value, const std::string& key) const;
     const std::string& scalar_of(const Value& value, const std::string& key) const;
+    std::string yaml_of(const Value& value, const std::string& key) const;
     const std::vector<Value>& items_of(const Value& value, const std::string& key) const;
     std::string name(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
 
@@ -122,6 +126,7 @@ public:
     void texts(const std::string& key, const std::vector<std::string>& values, const char* doc);
     void numbers(const std::string& key, const std::vector<double>& values, const char* doc);
     void lists(const std::string& key, const Lists& lists, const char* doc);
+    void flags(const std::string& key, const std::array<bool, 2>& values, const char* doc);
     void numbers(const std::string& key, const std::optional<std::vector<double>>& values, const char* doc) {
         values ? numbers(key, *values, doc) : absent(key, doc);
     }
