@@ -19,12 +19,40 @@ LeaseBook::LeaseBook(std::vector<PointRange> pending, int groups, std::int64_t m
 std::optional<PointRange> LeaseBook::next() {
     if (pending_.empty()) return std::nullopt;
     auto& range = pending_.back();
-    const auto share = std::clamp<std::int64_t>(remaining_ / (2 * std::int64_t{groups_}), 1, max_lease_);
+    const auto share = std::clamp<std::int64_t>(remaining_ / (4 * std::int64_t{groups_}), 1, max_lease_);
     const PointRange lease{range.first, range.first + std::min(share, range.size())};
     range.first = lease.last;
     remaining_ -= lease.size();
     if (range.size() == 0) pending_.pop_back();
     return lease;
+}
+
+LeaseDesk::LeaseDesk(LeaseBook book, int groups)
+    : book_(std::move(book)), unreported_(book_.remaining()), in_hand_(static_cast<std::size_t>(groups), 0) {}
+
+std::vector<LeaseDesk::Grant> LeaseDesk::ask(int group) {
+    waiting_.push_back(group);
+    return grant();
+}
+
+std::vector<LeaseDesk::Grant> LeaseDesk::report(int group) {
+    --in_hand_.at(static_cast<std::size_t>(group));
+    --unreported_;
+    return grant();
+}
+
+std::vector<LeaseDesk::Grant> LeaseDesk::grant() {
+    std::vector<Grant> grants;
+    std::erase_if(waiting_, [&](int group) {
+        auto& in_hand = in_hand_.at(static_cast<std::size_t>(group));
+        if (in_hand > 0 && book_.remaining() <= 2 * std::ssize(in_hand_)) return false;
+        const auto lease = book_.next();
+        if (!lease) return false;
+        in_hand += lease->size();
+        grants.push_back({group, *lease});
+        return true;
+    });
+    return grants;
 }
 
 }  // namespace orograph::survey

@@ -20,12 +20,11 @@ public:
            const RunOptions& options);
     void handle(const par::Message& message);
     void stop();
-    void show_progress() { progress_.update(total_ - unreported_); }
+    void show_progress() { progress_.update(total_ - desk_.unreported()); }
     const std::optional<Outcome>& outcome() const { return outcome_; }
 
 private:
-    void grant_leases();
-    bool may_have_lease(int leader) const;
+    void send(const std::vector<LeaseDesk::Grant>& grants);
     void note_report(int leader, PointStatus status);
     void drain();
     void finish();
@@ -33,10 +32,8 @@ private:
 
     const par::ProcessGrid& grid_;
     par::Mailbox& mailbox_;
-    LeaseBook book_;
-    std::int64_t total_, unreported_;
-    std::vector<std::int64_t> in_hand_;  // by rank: points leased and not reported
-    std::vector<int> waiting_;           // leaders that asked and have no answer yet
+    LeaseDesk desk_;
+    std::int64_t total_;
     bool draining_ = false;
     int idle_groups_ = 0;
     std::int64_t non_finite_, computed_ = 0;

@@ -48,11 +48,11 @@ TEST(LeaseBook, LeasesEveryPendingPointExactlyOnceAndNoOther) {
 }
 
 TEST(LeaseBook, LeasesShrinkAsGuidedSelfSchedulingSays) {
-    LeaseBook book({{0, 2501}}, 4);
+    LeaseBook book({{0, 2501}}, 4, 1 << 16);
     std::int64_t next = 0, last_size = std::numeric_limits<std::int64_t>::max(), leases = 0;
     while (const auto lease = book.next()) {
         EXPECT_EQ(lease->first, next);
-        EXPECT_EQ(lease->size(), std::max<std::int64_t>(1, (2501 - next) / 8));
+        EXPECT_EQ(lease->size(), std::max<std::int64_t>(1, (2501 - next) / 16));
         EXPECT_LE(lease->size(), last_size);
         next = lease->last;
         last_size = lease->size();
@@ -75,8 +75,45 @@ TEST(LeaseBook, NoLeaseIsLongerThanAllowed) {
 }
 
 TEST(LeaseBook, NothingPendingMeansNoLease) {
-    EXPECT_FALSE(LeaseBook({}, 3).next());
-    EXPECT_FALSE(LeaseBook({{7, 7}}, 3).next());
+    EXPECT_FALSE(LeaseBook({}, 3, 32).next());
+    EXPECT_FALSE(LeaseBook({{7, 7}}, 3, 32).next());
+}
+
+// Groups of unlike speed, each with at most one request open, as leaders ask.
+TEST(LeaseDesk, GivesEveryPointOnceAndTheLastOnesToIdleGroups) {
+    std::mt19937 random(2);
+    std::int64_t checked = 0;
+    for (int trial = 0; trial < 300; ++trial) {
+        const int groups = 1 + random() % 7;
+        const auto points = static_cast<std::int64_t>(random() % 300);
+        LeaseDesk desk(LeaseBook({{0, points}}, groups, longest_lease), groups);
+        std::vector<std::int64_t> in_hand(groups, 0);
+        std::vector<bool> asked(groups, false);
+        std::int64_t leased = 0;
+        const auto take = [&](const std::vector<LeaseDesk::Grant>& grants) {
+            for (const auto& [group, range] : grants) {
+                ASSERT_TRUE(asked.at(group));
+                ASSERT_EQ(range.first, leased);
+                ASSERT_TRUE(in_hand[group] == 0 || points - leased > 2 * groups);
+                asked[group] = false;
+                in_hand[group] += range.size();
+                leased = range.last;
+                ++checked;
+            }
+        };
+        while (desk.unreported() > 0) {
+            const int group = random() % groups;
+            if (!asked[group] && in_hand[group] <= 1) {
+                asked[group] = true;
+                take(desk.ask(group));
+            } else if (in_hand[group] > 0) {
+                --in_hand[group];
+                take(desk.report(group));
+            }
+        }
+        ASSERT_EQ(leased, points);
+    }
+    EXPECT_GT(checked, 3000);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct ProcessGrid {
     bool works() const { return group >= 0; }
     bool is_leader() const { return works() && shard == 0; }
     bool is_master() const { return world.rank() == 0; }
+    int group_of(int rank) const { return (rank - first_worker) / shards; }
     int rank_of(int group_index, int shard_index) const { return first_worker + group_index * shards + shard_index; }
 };
 
