@@ -31,13 +31,14 @@ BufferPlan::BufferPlan(const Plan& plan, const std::vector<Segment>& segments, s
     const std::vector<bool> kept = kept_values(plan, memory, segment, last);
     for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
         const Step& step = plan.steps[i];
+        if (i > 0 && segment[i] != segment[i - 1]) free_read();
         const auto images = static_cast<std::size_t>(segments[segment[i]].images);
         reordered.emplace_back();
         for (const std::size_t bytes : memory[i].reordered) reordered.back().push_back(take(bytes * images));
         if (memory[i].replaces_residual)
             values.push_back(values[step.residual]);
         else
-            values.push_back(kept[i] ? add(memory[i].value * static_cast<std::size_t>(batch), true) : take(memory[i].value * images));
+            values.push_back(kept[i] ? take_whole(memory[i].value * static_cast<std::size_t>(batch)) : take(memory[i].value * images));
         free_.insert(free_.end(), reordered.back().begin(), reordered.back().end());
         release(step, last, i);
     }
@@ -54,14 +55,27 @@ void BufferPlan::release(const Step& step, const std::vector<int>& last, int ind
     std::vector<int> read = values_read(step);
     std::ranges::sort(read);
     for (const int value : std::ranges::subrange(read.begin(), std::ranges::unique(read).begin()))
-        if (value != plan_input && last[value] == index && !whole[values[value]] && values[value] != values.back())
-            free_.push_back(values[value]);
+        if (value != plan_input && last[value] == index && values[value] != values.back())
+            (whole[values[value]] ? read_ : free_).push_back(values[value]);
+}
+
+void BufferPlan::free_read() {
+    free_whole_.insert(free_whole_.end(), read_.begin(), read_.end());
+    read_.clear();
 }
 
 int BufferPlan::take(std::size_t bytes) {
-    if (free_.empty()) return add(bytes, false);
-    const int buffer = free_.back();
-    free_.pop_back();
+    return take(free_, bytes, false);
+}
+
+int BufferPlan::take_whole(std::size_t bytes) {
+    return take(free_whole_, bytes, true);
+}
+
+int BufferPlan::take(std::vector<int>& free, std::size_t bytes, bool whole_batch) {
+    if (free.empty()) return add(bytes, whole_batch);
+    const int buffer = free.back();
+    free.pop_back();
     size_bytes[buffer] = std::max(size_bytes[buffer], bytes);
     return buffer;
 }

@@ -17,7 +17,7 @@ struct StepMemory {
 
 // Which buffer of a stream each value lives in. A value read in the segment that makes it is overwritten by the next part of the batch, and
 // its buffer is free again after its last reader: the one freed last, still in the cache, is taken first. A value that a later segment
-// reads, and the last one, has a buffer of its own with room for the whole batch.
+// reads, and the last one, has a buffer with room for the whole batch, which is free again after the segment of its last reader.
 class BufferPlan {
 public:
     // memory: of each step.
@@ -31,9 +31,13 @@ public:
 private:
     int add(std::size_t bytes, bool whole);
     int take(std::size_t bytes);
+    int take_whole(std::size_t bytes);
+    int take(std::vector<int>& free, std::size_t bytes, bool whole);
+    void free_read();
     void release(const Step& step, const std::vector<int>& last, int index);
 
-    std::vector<int> free_;
+    std::vector<int> free_, free_whole_;
+    std::vector<int> read_;  // whole ones whose last reader is in the segment in hand
 };
 
 }  // namespace orograph::evaluate

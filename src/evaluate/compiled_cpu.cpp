@@ -1,7 +1,7 @@
 #include "batch_loop.hpp"
 #include "cpu_network.hpp"
+#include "cpu_recalibration.hpp"
 #include "factories.hpp"
-#include "recalibration.hpp"
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
@@ -50,9 +50,10 @@ public:
         : network_(network),
           loss_(options.loss),
           batch_(options.batch > 0 ? options.batch : 64),
+          setting_{batch_, options.precision, options.convolution,
+                   options.instruction_set.empty() ? instruction_set() : options.instruction_set},
           plan_(make_plan(network)),
-          cpu_(plan_, {batch_, options.precision, options.convolution,
-                       options.instruction_set.empty() ? instruction_set() : options.instruction_set}),
+          cpu_(plan_, setting_),
           folded_(static_cast<std::size_t>(options.threads)),
           loop_(options.threads) {
         for (int i = 0; i < options.threads; ++i) streams_.emplace_back(cpu_);
@@ -79,13 +80,11 @@ public:
     }
 
     void set_recalibration(const data::Split& images, std::int64_t batch) override {
-        recalibration_.emplace(network_, images, batch, at::kCPU);
+        recalibration_.emplace(network_, images, batch, setting_, loop_.threads());
     }
 
     at::Tensor recalibrate(const CancelToken& cancel) override {
-        const auto run = [this](auto count, const auto& task) { loop_.for_each(count, task); };
-        const auto plain = [this](int, std::int64_t batch) { return recalibration_->plain_states(weights_, batch); };
-        const at::Tensor states = recalibration_.value().states(weights_, run, plain, cancel);
+        const at::Tensor states = recalibration_.value().states(weights_, loop_, cancel);
         if (states.defined()) set_weights({weights_.parameters, states});
         return states;
     }
@@ -128,13 +127,14 @@ private:
     const model::Network network_;
     const Loss loss_;
     const std::int64_t batch_;
+    const CpuSetting setting_;
     const Plan plan_;
     CpuNetwork cpu_;
     std::vector<CpuNetwork::Stream> streams_;  // one a worker
     std::vector<FoldedLayer> folded_;          // one a worker
     std::vector<ResidentSplit> splits_;
     std::optional<MovingWeights> space_;
-    std::optional<Recalibration> recalibration_;
+    std::optional<CpuRecalibration> recalibration_;
     model::Weights weights_;  // of the point in hand
     bool loaded_ = false;     // in cpu_
     BatchLoop loop_;

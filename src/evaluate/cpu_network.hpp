@@ -1,5 +1,6 @@
 #pragma once
 
+#include "batch_norms.hpp"
 #include "fold.hpp"
 #include "schedule.hpp"
 
@@ -32,7 +33,8 @@ public:
     // The layout in which streams take images.
     ImageLayout image_layout() const;
 
-    // Packs the folded weights of layer `index` of the plan. Several threads may pack different layers at once. No stream may be running.
+    // Packs the folded weights of layer `index` of the plan; with Statistics::of_batch a batch norm's scale and shift are its parameters.
+    // Several threads may pack different layers at once. No stream may be running.
     void load(std::size_t index, const FoldedLayer& layer);
 
     // Logits [batch, classes] of the last run. finite: whether all folded weights and every value of every step were; where not, the run
@@ -52,6 +54,9 @@ public:
         // images: [batch, C, H, W] in image_layout(), of which the first `count` matter. The logits of these stay valid until the next run.
         // The calling thread's OpenMP thread count should be 1.
         Result run(const float* images, std::int64_t count);
+
+        // In the last run, of what the batch norm `step` normalises. Of a plan with Statistics::of_batch, whose runs give no logits.
+        Moments moments(const Step& step) const;
 
     private:
         struct State;

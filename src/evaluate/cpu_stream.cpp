@@ -1,3 +1,4 @@
+#include "batch_norms.hpp"
 #include "buffer_plan.hpp"
 #include "cpu_state.hpp"
 
@@ -27,13 +28,21 @@ bool all_finite(const void* values, std::size_t size_bytes, Type type) {
     return gpu::all_finite_cpu(static_cast<const float*>(values), size_bytes / sizeof(float));
 }
 
+// How many steps a run needs: all, or those before the last value that a batch norm normalises.
+int steps_needed(const Plan& plan) {
+    if (plan.statistics == Statistics::given) return static_cast<int>(plan.steps.size());
+    const std::vector<bool> normalised = normalised_values(plan);
+    return static_cast<int>(std::ranges::find(normalised.rbegin(), normalised.rend(), true).base() - normalised.begin());
+}
+
 }  // namespace
 
 struct CpuNetwork::Stream::State {
-    // A call of the library or of our kernels for some images of the batch, those from first_image on.
+    // A call of the library or of our kernels for some images of the batch, at most `images` from first_image on. The library computes all
+    // of them even where only some are there; the rest, whatever they are, count nowhere.
     struct Call {
-        std::int64_t first_image = 0;
-        std::function<bool()> execute;  // returns whether the results are finite
+        std::int64_t first_image = 0, images = 0;
+        std::function<bool(std::int64_t)> execute;  // of so many images; returns whether the results are finite
     };
 
     // A view of the images, which run() sets.
@@ -46,11 +55,19 @@ struct CpuNetwork::Stream::State {
         : network(network),
           stream(network.setting.engine),
           scratchpad(make_buffer(network.scratchpad_bytes, network.setting.engine)),
+          norms(network.plan),
           buffer_plan(network.plan, network.segments, memory_of_steps(network), network.wanted.batch) {
         for (const std::size_t size : buffer_plan.size_bytes) buffers.push_back(make_buffer(size, network.setting.engine));
-        for (const Segment& segment : network.segments)
+        const int needed = steps_needed(network.plan);
+        for (const Segment& segment : network.segments) {
+            const int last = std::min(segment.last, needed);
+            for (int i = segment.first; i < last; ++i) add_scale(i);
             for (std::int64_t image = 0; image < network.wanted.batch; image += segment.images)
-                for (int i = segment.first; i < segment.last; ++i) add_step(static_cast<std::size_t>(i), image);
+                for (int i = segment.first; i < last; ++i) {
+                    add_step(static_cast<std::size_t>(i), image);
+                    add_sums(i, image);
+                }
+        }
         logits = floats_of(buffers[buffer_plan.values.back()]);
     }
 
@@ -69,7 +86,7 @@ struct CpuNetwork::Stream::State {
         const Kernel& kernel = network.kernels[index];
         void* const result = place(static_cast<int>(index), image);
         if (step.kind == StepKind::pointwise) {
-            add_pointwise(step, kernel, result, image);
+            add_pointwise(static_cast<int>(index), result, image);
             return;
         }
         void* source = step.source == plan_input ? nullptr : place(step.source, image);
@@ -92,9 +109,13 @@ struct CpuNetwork::Stream::State {
             arguments.emplace(DNNL_ARG_WEIGHTS, network.layers[step.layer].weight);
             arguments.emplace(DNNL_ARG_BIAS, network.layers[step.layer].bias);
         }
-        calls.push_back({image, [this, &primitive, arguments = std::move(arguments), result] {
+        const auto image_bytes = network.kernels[index].value_bytes;
+        const bool checked = !norms.normalise(static_cast<int>(index));  // else their sums are
+        calls.push_back({image, network.kernels[index].images,
+                         [this, &primitive, arguments = std::move(arguments), result, image_bytes, checked](std::int64_t count) {
                              primitive.primitive.execute(stream, arguments);
-                             return all_finite(result, primitive.destination.get_size(), primitive.destination.data_type());
+                             const auto bytes = image_bytes * static_cast<std::size_t>(count);
+                             return !checked || all_finite(result, bytes, primitive.destination.data_type());
                          }});
     }
 
@@ -107,18 +128,25 @@ struct CpuNetwork::Stream::State {
                                 .scratch = floats_of(scratchpad),
                                 .accumulate = step.residual != no_value,
                                 .relu = step.relu};
-        calls.push_back({image, [this, &shape = *kernel.winograd, call] { return network.winograd->run(shape, call); }});
+        calls.push_back({image, kernel.images, [this, shape = *kernel.winograd, call](std::int64_t count) mutable {
+                             shape.images = count;
+                             return network.winograd->run(shape, call);
+                         }});
     }
 
-    void add_pointwise(const Step& step, const Kernel& kernel, void* result, std::int64_t image) {
+    void add_pointwise(int index, void* result, std::int64_t image) {
+        const Step& step = network.plan.steps[index];
+        const Kernel& kernel = network.kernels[index];
         PointwiseCall call{.destination = result,
                            .stride = elements(kernel),
-                           .images = kernel.images,
                            .channels = step.output[0],
                            .pixels = step.output[1] * step.output[2],
                            .bfloat16 = network.setting.type == Type::bf16,
                            .relu = step.relu};
-        if (step.layer >= 0) {
+        if (uses_batch_statistics(step)) {
+            call.scale = norms.scale(index);
+            call.shift = norms.shift(index);
+        } else if (step.layer >= 0) {
             call.scale = floats_of(network.layers[step.layer].weight);
             call.shift = floats_of(network.layers[step.layer].bias);
         }
@@ -128,10 +156,40 @@ struct CpuNetwork::Stream::State {
         }
         std::vector<PointwisePart> parts{part_of(step.source, image)};
         for (const int value : step.others) parts.push_back(part_of(value, image));
-        calls.push_back({image, [this, parts = std::move(parts), call]() mutable {
+        calls.push_back({image, kernel.images, [this, parts = std::move(parts), call](std::int64_t count) mutable {
+                             call.images = count;
                              call.parts = parts.data();
                              call.part_count = static_cast<int>(parts.size());
                              return network.pointwise->run(call);
+                         }});
+    }
+
+    bool uses_batch_statistics(const Step& step) const { return network.plan.statistics == Statistics::of_batch && is_batch_norm(step); }
+
+    // Of a batch norm whose statistics are there now.
+    void add_scale(int index) {
+        const Step& step = network.plan.steps[index];
+        if (!uses_batch_statistics(step)) return;
+        const PackedLayer& layer = network.layers[step.layer];
+        calls.push_back(
+            {0, network.wanted.batch, [this, index, gamma = floats_of(layer.weight), beta = floats_of(layer.bias)](std::int64_t) {
+                 norms.set_scale(index, gamma, beta);
+                 return true;
+             }});
+    }
+
+    // Of the value that step `index` has made.
+    void add_sums(int index, std::int64_t image) {
+        if (!norms.normalise(index)) return;
+        const Kernel& kernel = network.kernels[index];
+        const auto [channels, height, width] = network.plan.steps[index].output;
+        ChannelSumsCall call{.data = static_cast<const float*>(place(index, image)),
+                                   .stride = elements(kernel),
+                                   .channels = channels,
+                                   .pixels = height * width};
+        calls.push_back({image, kernel.images, [this, index, call](std::int64_t count) mutable {
+                             call.images = count;
+                             return norms.add(index, call, *network.pointwise);
                          }});
     }
 
@@ -150,7 +208,7 @@ struct CpuNetwork::Stream::State {
         Arguments arguments{{DNNL_ARG_FROM, view(reorder.from, source, image)},
                             {DNNL_ARG_TO, view(reorder.to, result, image)},
                             {DNNL_ARG_SCRATCHPAD, view(reorder.scratchpad, scratchpad.get_data_handle(), image)}};
-        calls.push_back({image, [this, &reorder, arguments = std::move(arguments)] {
+        calls.push_back({image, network.wanted.batch, [this, &reorder, arguments = std::move(arguments)](std::int64_t) {
                              reorder.primitive.execute(stream, arguments);
                              return true;
                          }});
@@ -180,6 +238,7 @@ struct CpuNetwork::Stream::State {
     const CpuNetwork::State& network;
     dnnl::stream stream;
     memory scratchpad;
+    BatchNorms norms;
     BufferPlan buffer_plan;
     std::vector<memory> buffers;
     std::vector<ImageView> images;
@@ -194,10 +253,15 @@ CpuNetwork::Stream::Stream(Stream&&) noexcept = default;
 CpuNetwork::Result CpuNetwork::Stream::run(const float* images, std::int64_t count) {
     if (!state_->network.finite_weights()) return {.finite = false};
     state_->set_images(images);
+    state_->norms.begin(count);
     for (const State::Call& call : state_->calls)
-        if (call.first_image < count && !call.execute()) return {.finite = false};
+        if (call.first_image < count && !call.execute(std::min(call.images, count - call.first_image))) return {.finite = false};
     state_->stream.wait();
     return {.logits = state_->logits};
+}
+
+Moments CpuNetwork::Stream::moments(const Step& step) const {
+    return state_->norms.moments(step);
 }
 
 }  // namespace orograph::evaluate

@@ -44,4 +44,12 @@ void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::spa
     }
 }
 
+Layer parameters_only(Layer layer) {
+    if (layer.variance < 0) return layer;
+    layer.weight = layer.gamma;
+    layer.bias = layer.beta;
+    layer.gamma = layer.beta = layer.mean = layer.variance = -1;
+    return layer;
+}
+
 }  // namespace orograph::evaluate

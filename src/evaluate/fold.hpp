@@ -21,4 +21,7 @@ struct FoldedLayer {
 void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,
                 FoldedLayer& folded);
 
+// As fold_layer() folds it without states: of a batch norm by itself, gamma and beta are what becomes scale and shift.
+Layer parameters_only(Layer layer);
+
 }  // namespace orograph::evaluate

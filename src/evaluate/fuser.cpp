@@ -23,8 +23,9 @@ bool is_pixel(const std::array<std::int64_t, 3>& shape) {
 // addition or ReLU that alone reads the chain's end extends it; the chain becomes a step when something else reads its end.
 class Fuser {
 public:
-    explicit Fuser(const model::Network& network)
+    Fuser(const model::Network& network, Statistics statistics)
         : network_(network), stands_for_(network.ops.size()), consumers_(network.ops.size(), 0), results_(network.ops.size()) {
+        plan_.statistics = statistics;
         find_identities();
         count_consumers();
     }
@@ -119,8 +120,8 @@ private:
     int append_batch_norm(const Op& op) {
         if (op.running_mean < 0 || op.running_var < 0) refuse(op, "it has no running statistics");
         int chain = extendable(input_of(op, 0));
-        if (chain < 0 || chains_[chain].kind == StepKind::pointwise || chains_[chain].residual != no_value ||
-            layer_of(chain).variance >= 0) {
+        if (chain < 0 || plan_.statistics == Statistics::of_batch || chains_[chain].kind == StepKind::pointwise ||
+            chains_[chain].residual != no_value || layer_of(chain).variance >= 0) {
             chain = open_pointwise(op);
             chains_[chain].layer = add_layer({.name = op.name, .shape = {op.shape[0], 1, 1, 1}});
         }
@@ -281,8 +282,8 @@ private:
 
 }  // namespace
 
-Plan make_plan(const model::Network& network) {
-    return Fuser(network).run();
+Plan make_plan(const model::Network& network, Statistics statistics) {
+    return Fuser(network, statistics).run();
 }
 
 }  // namespace orograph::evaluate

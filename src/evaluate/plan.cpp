@@ -59,6 +59,20 @@ std::string describe(const Plan& plan, const Step& step) {
 
 }  // namespace
 
+bool is_batch_norm(const Step& step) {
+    return step.kind == StepKind::pointwise && step.layer >= 0;
+}
+
+std::vector<bool> normalised_values(const Plan& plan) {
+    std::vector<bool> normalised(plan.steps.size());
+    for (const Step& step : plan.steps) {
+        if (!is_batch_norm(step)) continue;
+        normalised[step.source] = true;
+        for (const int value : step.others) normalised[value] = true;
+    }
+    return normalised;
+}
+
 std::vector<int> values_read(const Step& step) {
     std::vector<int> values{step.source};
     values.insert(values.end(), step.others.begin(), step.others.end());

@@ -43,7 +43,11 @@ struct Step {
     bool ceil_mode = false;                   // max pool
 };
 
+// What batch norms normalise with: given states, or the mean and biased variance of the batch in hand.
+enum class Statistics { given, of_batch };
+
 struct Plan {
+    Statistics statistics = Statistics::given;
     std::array<std::int64_t, 3> input{};  // C, H, W of an image
     int classes = 0;
     std::vector<Layer> layers;
@@ -52,8 +56,15 @@ struct Plan {
 
 // Fuses the operations of `network`: convolution or linear layer (+ batch norm) (+ residual addition) (+ ReLU) become one step, what
 // remains of batch norms, additions, ReLUs and concatenations pointwise steps; dropout vanishes, flatten where a linear layer reads it.
-// Error(config) that names the operation where one fits into no step: nothing is left out silently.
-Plan make_plan(const model::Network& network);
+// Statistics::of_batch: each batch norm begins a pointwise step of its own. Error(config) that names the operation where one fits into no
+// step: nothing is left out silently.
+Plan make_plan(const model::Network& network, Statistics statistics = Statistics::given);
+
+// A batch norm that is in no layer's weights.
+bool is_batch_norm(const Step& step);
+
+// Of each step: whether such a batch norm normalises its value, or a concatenation that it is part of.
+std::vector<bool> normalised_values(const Plan& plan);
 
 // What step `step` reads: source, others, residual.
 std::vector<int> values_read(const Step& step);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include "channel_sums.hpp"
 
 // Steps that compute each number of a value by itself: concatenation, scale and shift of each channel, addition, ReLU. Free of torch and
 // oneDNN. Products and sums are rounded one by one, so that all instruction sets give the same bits.
@@ -27,12 +27,14 @@ struct PointwiseCall {
     bool relu = false;
 };
 
-// One instruction set's kernel.
+// One instruction set's kernels.
 struct PointwiseKernel {
     int lanes = 0;
 
     // Whether all results were finite, looked at before the ReLU.
     bool (*run)(const PointwiseCall&) = nullptr;
+
+    void (*sum_channels)(const ChannelSumsCall&) = nullptr;
 };
 
 extern const PointwiseKernel pointwise_sse2;    // 8 lanes; for every x86-64

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "channel_sums_kernel.hpp"
 #include "pointwise.hpp"
 
 // The pointwise kernel for `lanes` channels at a time. Included once in a source file that is compiled for an instruction set; all of it
@@ -184,7 +185,7 @@ bool run_pointwise(const PointwiseCall& call) {
 
 template <int lanes>
 constexpr PointwiseKernel pointwise_kernel_of() {
-    return {lanes, run_pointwise<lanes>};
+    return {lanes, run_pointwise<lanes>, ChannelSumsLoop<lanes>::run};
 }
 
 }  // namespace

@@ -41,6 +41,12 @@ std::int64_t part_of(std::int64_t batch, std::int64_t wanted) {
     return batch % 2 == 0 ? 2 : batch;
 }
 
+// Whether a step needs the statistics of a value that the steps from `first` on make.
+bool waits_for(const Plan& plan, const Step& step, int first) {
+    if (plan.statistics == Statistics::given || !is_batch_norm(step)) return false;
+    return step.source >= first || std::ranges::any_of(step.others, [first](int value) { return value >= first; });
+}
+
 }  // namespace
 
 std::vector<Algorithm> choose_algorithms(const Plan& plan, int lanes, Convolution wanted) {
@@ -67,7 +73,8 @@ std::vector<Segment> make_segments(const Plan& plan, const std::vector<Algorithm
     for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
         wanted = std::max(wanted, wanted_images(plan, plan.steps[i], algorithms[i]));
         const std::int64_t images = part_of(batch, wanted);
-        if (segments.empty() || segments.back().images != images) segments.push_back({i, i, images});
+        if (segments.empty() || segments.back().images != images || waits_for(plan, plan.steps[i], segments.back().first))
+            segments.push_back({i, i, images});
         segments.back().last = i + 1;
     }
     return segments;

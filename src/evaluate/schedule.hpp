@@ -27,7 +27,7 @@ struct Segment {
 };
 
 // Early steps take few images, so that their activations stay in a core's cache; late ones many, so that their weights are read from memory
-// less often. Covers all steps in order.
+// less often. Covers all steps in order. With Statistics::of_batch a batch norm is in a later segment than the values that it normalises.
 std::vector<Segment> make_segments(const Plan& plan, const std::vector<Algorithm>& algorithms, std::int64_t batch);
 
 }  // namespace orograph::evaluate

@@ -87,6 +87,15 @@ TEST(Plan, ConcatenatesWhileItScalesAndShifts) {
     EXPECT_EQ(count_of(lines, "conv+bias+relu"), 58);
 }
 
+TEST(Plan, LeavesBatchNormsApartThatNormaliseWithTheBatch) {
+    const auto lines = describe(make_plan(model::build_network("resnet20", 1, 10), Statistics::of_batch));
+    EXPECT_EQ(count_of(lines, "conv+bias"), 21);
+    EXPECT_EQ(count_of(lines, "scale_shift+relu"), 1 + 9);
+    EXPECT_EQ(count_of(lines, "scale_shift+add+relu"), 9);
+    EXPECT_EQ(count_of(lines, "scale_shift"), 2);  // after projections
+    EXPECT_EQ(lines.size(), 2 * 21U + 2);
+}
+
 void expect_refused(const Network& network, const std::string& what) {
     try {
         make_plan(network);

@@ -1,6 +1,8 @@
+#include "cpu_recalibration.hpp"
 #include "fixtures.hpp"
 #include "recalibration_oracle.hpp"
 
+#include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
 
 #include <gmock/gmock.h>
@@ -71,14 +73,37 @@ INSTANTIATE_TEST_SUITE_P(All, Recalibrated,
                              return cat(info.param.architecture, info.param.kind == Kind::reference ? "_reference" : "");
                          });
 
-class Recalibration : public testing::TestWithParam<Kind> {
+// Else every batch would be the plain network's, unnoticed.
+TEST(CompiledRecalibration, RunsThroughEveryArchitecture) {
+    int run = 0;
+    for (const char* architecture : {"resnet20", "vgg16bn", "preresnet110", "densenet121", "resnet50", "wrn56_2_noshort"}) {
+        const auto network = model::build_network(architecture, 3, 10);
+        const auto weights = random_weights(network, 51);
+        const Plan plan = make_plan(network, Statistics::of_batch);
+        CpuNetwork cpu(plan, {.batch = 8, .instruction_set = instruction_set()});
+        const std::span<const float> parameters(weights.parameters.const_data_ptr<float>(),
+                                                static_cast<std::size_t>(weights.parameters.numel()));
+        for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+            FoldedLayer layer;
+            fold_layer(parameters_only(plan.layers[i]), network.space, parameters, {}, layer);
+            cpu.load(i, layer);
+        }
+        CpuNetwork::Stream stream(cpu);
+        const auto images = random_split(network, 8, 52).images;
+        EXPECT_TRUE(stream.run(images.const_data_ptr<float>(), 5).finite) << architecture;
+        ++run;
+    }
+    EXPECT_EQ(run, 6);
+}
+
+class Recalibrating : public testing::TestWithParam<Kind> {
 protected:
     std::unique_ptr<Evaluator> evaluator(const model::Network& network, int threads = 2) const {
         return make_evaluator(network, {.kind = GetParam(), .threads = threads});
     }
 };
 
-TEST_P(Recalibration, IsTheSameBitsForAnyNumberOfThreads) {
+TEST_P(Recalibrating, IsTheSameBitsForAnyNumberOfThreads) {
     const auto network = model::build_network("resnet20", 1, 10);
     const auto weights = random_weights(network, 1);
     const auto train = random_split(network, 50, 2);
@@ -95,7 +120,7 @@ TEST_P(Recalibration, IsTheSameBitsForAnyNumberOfThreads) {
 }
 
 // And move_to() means new weights with the states of the space again.
-TEST_P(Recalibration, DependsOnTheParametersOnly) {
+TEST_P(Recalibrating, DependsOnTheParametersOnly) {
     const auto network = model::build_network("resnet20", 1, 10);
     const auto weights = random_weights(network, 3);
     auto evaluator = this->evaluator(network);
@@ -115,7 +140,7 @@ TEST_P(Recalibration, DependsOnTheParametersOnly) {
     EXPECT_EQ(total(evaluator->evaluate(split, never)).loss, plain);
 }
 
-TEST_P(Recalibration, WithoutBatchNormGivesBackTheStates) {
+TEST_P(Recalibrating, WithoutBatchNormGivesBackTheStates) {
     for (const char* architecture : {"vgg16", "lenet5"}) {
         const auto network = model::build_network(architecture, 1, 10);
         const auto evaluator = this->evaluator(network);
@@ -130,7 +155,7 @@ TEST_P(Recalibration, WithoutBatchNormGivesBackTheStates) {
     }
 }
 
-TEST_P(Recalibration, CancelledGivesNothing) {
+TEST_P(Recalibrating, CancelledGivesNothing) {
     const auto network = model::build_network("resnet20", 1, 10);
     const auto evaluator = this->evaluator(network);
     evaluator->set_recalibration(random_split(network, 6, 1), 3);
@@ -141,7 +166,7 @@ TEST_P(Recalibration, CancelledGivesNothing) {
     EXPECT_TRUE(evaluator->recalibrate(never).defined());
 }
 
-TEST_P(Recalibration, NotFiniteIsAsInThePlainPass) {
+TEST_P(Recalibrating, NotFiniteIsAsInThePlainPass) {
     const auto network = model::build_network("resnet20", 1, 10);
     const auto train = random_split(network, 10, 11), test = random_split(network, 3, 12);
     const auto weights = random_weights(network, 10);
@@ -164,7 +189,7 @@ TEST_P(Recalibration, NotFiniteIsAsInThePlainPass) {
     EXPECT_TRUE(std::isfinite(loss_of(large)));
 }
 
-TEST_P(Recalibration, RefusesWhatItCannotDo) {
+TEST_P(Recalibrating, RefusesWhatItCannotDo) {
     const auto convolutions = model::build_network("resnet20", 1, 10);
     const auto refused = [&](std::int64_t images, std::int64_t batch) {
         try {
@@ -180,7 +205,7 @@ TEST_P(Recalibration, RefusesWhatItCannotDo) {
     EXPECT_EQ(refused(5, 4), "") << "one image alone, many pixels";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Recalibration, testing::Values(Kind::compiled, Kind::reference),
+INSTANTIATE_TEST_SUITE_P(All, Recalibrating, testing::Values(Kind::compiled, Kind::reference),
                          [](const auto& info) { return info.param == Kind::compiled ? "compiled" : "reference"; });
 
 }  // namespace

@@ -17,8 +17,9 @@ struct Scheduled {
     std::vector<Segment> segments;
 };
 
-Scheduled schedule(const model::Network& network, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic) {
-    Scheduled result{make_plan(network), {}, {}};
+Scheduled schedule(const model::Network& network, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic,
+                   Statistics statistics = Statistics::given) {
+    Scheduled result{make_plan(network, statistics), {}, {}};
     result.algorithms = choose_algorithms(result.plan, lanes, convolution);
     result.segments = make_segments(result.plan, result.algorithms, batch);
     return result;
@@ -26,6 +27,10 @@ Scheduled schedule(const model::Network& network, std::int64_t batch, int lanes 
 
 Scheduled schedule(const char* architecture, std::int64_t batch, int lanes = 8, Convolution convolution = Convolution::automatic) {
     return schedule(model::build_network(architecture, 1, 10), batch, lanes, convolution);
+}
+
+Scheduled schedule(const char* architecture, std::int64_t batch, Statistics statistics) {
+    return schedule(model::build_network(architecture, 1, 10), batch, 8, Convolution::automatic, statistics);
 }
 
 TEST(Schedule, WinogradForWindowsOf3x3AndStride1) {
@@ -71,6 +76,37 @@ TEST(Schedule, SegmentsCoverTheStepsAndDivideTheBatch) {
     EXPECT_GE(checked, 28);
 }
 
+TEST(Schedule, ABatchNormWaitsForTheWholeBatch) {
+    std::int64_t checked = 0, expected = 0;
+    for (const char* architecture : {"resnet20", "preresnet110", "densenet121", "vgg16bn"}) {
+        expected += std::ranges::count(model::build_network(architecture, 1, 10).ops, model::OpKind::batch_norm, &model::Op::kind);
+        const Scheduled scheduled = schedule(architecture, 64, Statistics::of_batch);
+        for (const Segment& segment : scheduled.segments)
+            for (int i = segment.first; i < segment.last; ++i) {
+                const Step& step = scheduled.plan.steps[i];
+                if (!is_batch_norm(step)) continue;
+                EXPECT_LT(step.source, segment.first);
+                for (const int value : step.others) EXPECT_LT(value, segment.first);
+                ++checked;
+            }
+    }
+    EXPECT_EQ(checked, expected);
+    EXPECT_GT(expected, 200);
+}
+
+// What lives at once, not the number of layers, decides how much memory a whole batch takes.
+TEST(Schedule, BuffersOfTheWholeBatchAreUsedAgain) {
+    int wholes[2] = {};
+    for (const int deep : {0, 1}) {
+        const Scheduled scheduled = schedule(deep == 1 ? "resnet110" : "resnet20", 64, Statistics::of_batch);
+        const BufferPlan buffers(scheduled.plan, scheduled.segments, std::vector<StepMemory>(scheduled.plan.steps.size(), {.value = 4}),
+                                 64);
+        wholes[deep] = static_cast<int>(std::ranges::count(buffers.whole, true));
+    }
+    EXPECT_GE(wholes[0], 3);
+    EXPECT_EQ(wholes[0], wholes[1]);
+}
+
 // Walks the steps as a stream does and checks that every value read is still the one that was written.
 void expect_values_survive(const Scheduled& scheduled, std::int64_t batch) {
     std::vector<StepMemory> memory(scheduled.plan.steps.size(), {.value = 4, .reordered = {4}});
@@ -109,7 +145,9 @@ void expect_values_survive(const Scheduled& scheduled, std::int64_t batch) {
 
 TEST(Schedule, BuffersKeepValuesUntilTheirLastReader) {
     for (const char* architecture : {"resnet20", "resnet56", "resnet20_noshort", "vgg9", "mlp", "preresnet110", "densenet121", "resnet50"})
-        for (const std::int64_t batch : {6, 64}) expect_values_survive(schedule(architecture, batch), batch);
+        for (const std::int64_t batch : {6, 64})
+            for (const Statistics statistics : {Statistics::given, Statistics::of_batch})
+                expect_values_survive(schedule(architecture, batch, statistics), batch);
     int drawn = 0;
     for (const auto& draw : {sketches::preactivated, sketches::inception, sketches::grouped, sketches::shared_terms, sketches::rows}) {
         expect_values_survive(schedule(draw(), 6), 6);
