@@ -68,13 +68,13 @@ def series_names(curves: list[xr.Dataset], paths: list) -> list[str]:
 
 
 def kind_name(curve: xr.Dataset, path) -> str:
-    kind = curve.attrs.get("provenance_curve_kind")
+    kind = curve.attrs.get("provenance_curve")
     return NAMES.get(kind, kind or PurePath(path).stem)
 
 
 def is_checkpoints(curve: xr.Dataset) -> bool:
     """Whether t only numbers checkpoints."""
-    return curve.attrs.get("provenance_curve_kind") == "checkpoints"
+    return curve.attrs.get("provenance_curve") == "checkpoints"
 
 
 def draw_panel(axes: Axes, curves: list[xr.Dataset], names: list[str], field: str, scale: Scale) -> list[Line2D]:
@@ -97,9 +97,8 @@ def mark_points(axes: Axes, curve: xr.Dataset, field: str, colour: str) -> None:
     marked = np.isfinite(curve[field].values)
     if not is_checkpoints(curve):
         marked &= np.isin(curve.t.values, (0, 1))
-    axes.plot(
-        curve.t.values[marked], curve[field].values[marked], "o", color=colour, markeredgecolor="white", markersize=5, clip_on=False, zorder=4
-    )
+    t, values = curve.t.values[marked], curve[field].values[marked]
+    axes.plot(t, values, "o", color=colour, markeredgecolor="white", markersize=5, clip_on=False, zorder=4)
 
 
 def label_axes(axes: Axes, curves: list[xr.Dataset], field: str, scale: Scale) -> None:
@@ -118,8 +117,9 @@ def add_legend(figure: Figure, lines: list[Line2D], checkpoints: bool, title: st
     """Above the panels, under the title, which is a part of it so that they take each other's place into account."""
     ends = Line2D([], [], linestyle="none", marker="o", color="0.4", markeredgecolor="white", markersize=5, label="ends")
     handles = lines if checkpoints else [*lines, ends]
+    columns = min(len(handles), 4)
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=min(len(handles), 4), frameon=False, handlelength=2.4, title=title, title_fontsize=11
+        handles=handles, loc="outside upper center", ncols=columns, frameon=False, handlelength=2.4, title=title, title_fontsize=11
     )
 
 

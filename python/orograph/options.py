@@ -36,7 +36,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="surface files; several are drawn side by side on one scale, curves in one figure")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="surface files; several are drawn side by side on one scale, curves in one figure"
+    )
     parser.add_argument("--kind", choices=KINDS, help="what to draw (default: filled for a plane, line for a line, curve for a curve)")
     parser.add_argument(
         "--field",
@@ -47,14 +49,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--format", type=formats, default=[], help="png, pdf, svg, or several with commas (default: the ending of --out, else png)"
     )
-    parser.add_argument("--vmin", type=float, help="lower end of the scale (curves: of the first panel and those of its unit; --vmax and --clip too)")
+    parser.add_argument(
+        "--vmin", type=float, help="lower end of the scale (curves: of the first panel and those of its unit; --vmax and --clip too)"
+    )
     parser.add_argument("--vmax", type=float, help="upper end of the scale")
     parser.add_argument("--levels", type=levels, help="number of contour lines (default: round values)")
     parser.add_argument(
         "--log",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="log scale or not (default: log for a wide range; a plane through solutions: log of the excess over the least value); --linear is --no-log",
+        help="log scale or not (default: log for a wide range; a plane through solutions: log of the excess over the least value); "
+        "--linear is --no-log",
     )
     parser.add_argument("--linear", dest="log", action="store_false", default=None, help=argparse.SUPPRESS)
     parser.add_argument(

@@ -11,7 +11,6 @@ from .points import finite, known
 from .scales import Scale, number
 
 LEAST_EXCESS = {"nat": float(np.exp(-5)), "percent": 0.1}
-LEAST_DECADES = 2
 LEVELS = 7
 
 
@@ -25,8 +24,8 @@ def choose_valley_scale(arrays: list[np.ndarray], request: ScaleRequest, unit: s
         raise OrographError(ExitCode.DATA, "no finite value to draw")
     origin = float(values.min()) if request.low is None else request.low
     origin, high = checked_range(origin, chosen_high(values, origin, True, request, True), False, request)
-    most = (high - origin) / 10**LEAST_DECADES
-    low = origin + min(LEAST_EXCESS.get(unit, most), most)
+    span = high - origin
+    low = origin + min(LEAST_EXCESS.get(unit, span / 1000), span / 100)
     largest = float(known(arrays).max())
     return Scale(low, high, True, valley_levels(low, high, origin, request.levels), largest, values.min() < origin, largest > high, origin)
 

@@ -139,7 +139,7 @@ def write_curve(path: Path, kind: str = "bezier", loss=valley_loss, status=None,
     values |= {"test_nll": nll + 0.2, "test_loss": nll + 0.3, "test_acc": 95 / (1 + nll), "norm": 30 + t, "dl": dl}
     write_surface(path, {"t": t}, values, status, **attrs)
     with h5py.File(path, "r+") as file:
-        texts(file["provenance"], curve_kind=kind)
+        texts(file["provenance"], curve=kind)
         for field, array in values.items():
             file[field].attrs.update(min=array.min(), max=array.max(), avg=array.mean(), int=array.mean())
         file["dl"].attrs["length"] = dl.sum()

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from orograph.plot import main
-from surface_files import bowl, plane_axes, write_li, write_line, write_plane, write_surface
+from surface_files import bowl, plane_axes, segment_loss, write_curve, write_li, write_line, write_plane, write_solutions, write_surface
 
 STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
@@ -45,16 +45,27 @@ def test_program_draws_every_kind_in_every_format(tmp_path):
         (["plane.h5", "--linear", "--clip", "90%"], ["plane-train_loss-filled.png"]),
         (["line.h5"], ["line-line.png"]),
         (["line.h5", "--kind", "all", "--field", "train_acc", "--out", "."], ["line-train_acc-line.png"]),
+        (["curve.h5", "segment.h5"], ["curve-segment-curve.png"]),
+        (["curve.h5", "--field", "train_nll,dl", "--format", "pdf"], ["curve-train_nll-dl-curve.pdf"]),
+        (["list.h5", "--kind", "curve", "--field", "norm", "--out", "norm.svg"], ["norm.svg"]),
+        (["plane.h5", "--field", "test_error"], ["plane-test_error-filled.png"]),
+        (["three.h5", "--kind", "all"], [f"three-train_loss-{kind}.png" for kind in ("contour", "filled", "surface")]),
     ],
 )
 def test_pictures_are_where_they_are_said_to_be(tmp_path, monkeypatch, capsys, arguments, pictures):
     monkeypatch.chdir(tmp_path)
     write_plane(tmp_path / "plane.h5"), write_line(tmp_path / "line.h5"), write_li(tmp_path / "li.h5", plane_axes(), bowl)
+    write_solutions(tmp_path / "three.h5"), write_curves(tmp_path)
     before = set(tmp_path.rglob("*"))
     assert main(arguments) == 0
     assert capsys.readouterr().out.splitlines() == pictures
     made = {path for path in tmp_path.rglob("*") if path not in before and path.is_file()}
     assert made == {tmp_path / name for name in pictures} and all(map(is_picture, made))
+
+
+def write_curves(folder):
+    write_curve(folder / "curve.h5"), write_curve(folder / "segment.h5", "segment", segment_loss)
+    write_curve(folder / "list.h5", "checkpoints", t=range(5))
 
 
 def test_incomplete_file_is_drawn_with_a_warning(tmp_path, capsys):
@@ -71,6 +82,7 @@ def make_inputs(folder):
     write_plane(folder / "empty.h5", status=np.zeros((9, 6), int))
     write_surface(folder / "nan.h5", plane_axes(), {"train_loss": np.full((9, 6), np.nan)})
     write_surface(folder / "thin.h5", plane_axes(5, 1), {"train_loss": np.ones((5, 1))})
+    write_curves(folder)
     (folder / "text.h5").write_text("text")
     (folder / "blocked").write_text("a file where a folder is wanted")
 
@@ -83,6 +95,13 @@ def make_inputs(folder):
         (["plane.h5", "--field", "loss"], 64, "train_loss, train_acc, test_loss, test_acc"),
         (["line.h5", "--kind", "surface"], 64, "is a line"),
         (["plane.h5", "--kind", "line"], 64, "is a plane"),
+        (["plane.h5", "--kind", "curve"], 64, "is a plane"),
+        (["plane.h5", "--field", "train_loss,train_acc"], 64, "--field train_loss,train_acc"),
+        (["curve.h5", "--kind", "line"], 64, "use --kind curve"),
+        (["curve.h5", "--field", "train_loss,loss"], 64, "--field loss"),
+        (["curve.h5", "plane.h5"], 64, "curve.h5 is a curve and plane.h5 a plane"),
+        (["line.h5", "curve.h5"], 64, "line.h5 is a line and curve.h5 a curve"),
+        (["curve.h5", "list.h5"], 64, "list.h5 a list of checkpoints"),
         (["plane.h5", "line.h5"], 64, "one at a time"),
         (["plane.h5", "--format", "gif"], 64, "unknown format 'gif'"),
         (["plane.h5", "--out", "a.gif"], 64, "a.gif"),
