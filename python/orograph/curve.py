@@ -17,7 +17,6 @@ from .fields import is_accuracy
 from .figure import finish, make_panels
 from .labels import caption, field_label
 from .line import draw_broken, set_limits
-from .points import finite
 from .scales import Scale, number
 from .style import SERIES_COLOURS, SERIES_STYLES, SETTINGS
 
@@ -52,11 +51,12 @@ def others(request: ScaleRequest) -> ScaleRequest:
 def panel_scale(curves: list[xr.Dataset], field: str, request: ScaleRequest) -> Scale:
     """Log where one curve towers over another; whole unless asked otherwise."""
     arrays = [curve[field].values for curve in curves]
-    values = finite(arrays)
-    log = request.log
-    if log is None:
-        log = bool(not is_accuracy(curves[0], field) and values.size and 0 < LOG_FROM_RATIO * values.min() < values.max())
-    return choose_scale(arrays, replace(request, log=log, clip=request.clip or "none"))
+    request = replace(request, clip=request.clip or "none")
+    linear = choose_scale(arrays, replace(request, log=bool(request.log)))
+    towers = 0 < LOG_FROM_RATIO * linear.low < linear.high
+    if request.log is None and towers and not is_accuracy(curves[0], field):
+        return choose_scale(arrays, replace(request, log=True))
+    return linear
 
 
 def series_names(curves: list[xr.Dataset], paths: list) -> list[str]:
@@ -83,7 +83,7 @@ def draw_panel(axes: Axes, curves: list[xr.Dataset], names: list[str], field: st
     for place, (curve, name) in enumerate(zip(curves, names, strict=True)):
         colour, style = SERIES_COLOURS[place % len(SERIES_COLOURS)], SERIES_STYLES[place % len(SERIES_STYLES)]
         lines.append(draw_broken(axes, curve.t.values, curve[field].values, linestyle=style, color=colour, label=name))
-        mark_points(axes, curve, field, colour)
+        mark_points(axes, curve, field, scale, colour)
     set_limits(axes, scale)
     if scale.log:
         axes.set_yticks(scale.levels, [number(level) for level in scale.levels])
@@ -92,9 +92,9 @@ def draw_panel(axes: Axes, curves: list[xr.Dataset], names: list[str], field: st
     return lines
 
 
-def mark_points(axes: Axes, curve: xr.Dataset, field: str, colour: str) -> None:
-    """Circles: at the ends of a curve, at every checkpoint of a list."""
-    marked = np.isfinite(curve[field].values)
+def mark_points(axes: Axes, curve: xr.Dataset, field: str, scale: Scale, colour: str) -> None:
+    """Circles, whole ones at the frame: at the ends of a curve, at every checkpoint of a list, where the scale shows them."""
+    marked = (curve[field].values >= scale.low) & (curve[field].values <= scale.high)
     if not is_checkpoints(curve):
         marked &= np.isin(curve.t.values, (0, 1))
     t, values = curve.t.values[marked], curve[field].values[marked]

@@ -34,7 +34,7 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
 
     kind: contour, filled or surface. Not thread-safe: matplotlib's settings are changed meanwhile.
     """
-    scale = plane_scale(surfaces, field, request)
+    scale = plane_scale(kind, surfaces, field, request)
     titles = panel_titles(surfaces, paths)
     with matplotlib.rc_context(SETTINGS):
         figure, panels = make_panels(
@@ -57,11 +57,12 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
     return figure
 
 
-def plane_scale(surfaces: list[xr.Dataset], field: str, request: ScaleRequest) -> Scale:
-    """Planes through solutions get the valley's scale, unless the user or the field wants another one."""
+def plane_scale(kind: str, surfaces: list[xr.Dataset], field: str, request: ScaleRequest) -> Scale:
+    """Flat pictures of planes through solutions get the valley's scale, unless the user or the field wants another one."""
     arrays = [surface[field].values for surface in surfaces]
     accuracy = is_accuracy(surfaces[0], field)
-    if request.log is None and not accuracy and all("solution" in surface.dims for surface in surfaces):
+    flat = kind != "surface" and all("solution" in surface.dims for surface in surfaces)
+    if flat and request.log is None and not accuracy:
         return choose_valley_scale(arrays, request, surfaces[0][field].attrs.get("units", ""))
     return choose_scale(arrays, request, not accuracy)
 

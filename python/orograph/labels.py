@@ -14,6 +14,7 @@ NORMALIZATIONS = {
     "dlayer": "unit layers",
     "none": "not normalised",
 }
+SOURCES = {"towards": "towards", "file": "from", "plane": "plane through"}
 NUMBERS = {"x": 1, "y": 2}
 
 
@@ -39,8 +40,8 @@ def direction_words(attrs: dict, axis: str) -> str:
     if kind == "random":
         normalize = attrs.get(f"direction_{axis}_normalize")
         return f"random, {NORMALIZATIONS.get(normalize, normalize)}" if normalize else "random"
-    if kind in ("towards", "file") and source:
-        return f"{'towards' if kind == 'towards' else 'from'} {source}"
+    if kind in SOURCES and source:
+        return f"{SOURCES[kind]} {source}"
     return kind
 
 

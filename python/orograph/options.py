@@ -37,7 +37,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="surface files; several are drawn side by side on one scale, curves in one figure"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="surface files; several are drawn side by side on one scale, curves in one figure",
     )
     parser.add_argument("--kind", choices=KINDS, help="what to draw (default: filled for a plane, line for a line, curve for a curve)")
     parser.add_argument(

@@ -45,7 +45,7 @@ def read_orograph(file: h5py.File) -> xr.Dataset:
         raise OrographError(ExitCode.DATA, f"{file.filename} has surface format {version}, this package reads {FORMAT}; update orograph")
     dims = dims_of(file)
     names = {dim: "t" if dim == "t" else f"{dim}coordinates" for dim in dims}
-    axes = {dim: read_numbers(file, names[dim], np.float64) for dim in dims}
+    axes = {dim: read_axis(file, names[dim]) for dim in dims}
     shape = tuple(axis.size for axis in axes.values())
     status = shaped(file, "status", np.int8, shape)
     computed = (status == DONE) | (status == NON_FINITE)
@@ -63,6 +63,14 @@ def dims_of(file: h5py.File) -> tuple[str, ...]:
     if is_dataset(file, "t"):
         return ("t",)
     return ("x", "y") if "ycoordinates" in file else ("x",)
+
+
+def read_axis(file: h5py.File, name: str) -> np.ndarray:
+    """The grid's coordinates, all finite."""
+    axis = read_numbers(file, name, np.float64)
+    if axis.ndim != 1 or not np.isfinite(axis).all():
+        raise OrographError(ExitCode.DATA, f"{file.filename}: dataset {name} is not a row of finite coordinates")
+    return axis
 
 
 def fields_of(file: h5py.File) -> list[str]:

@@ -75,6 +75,11 @@ def test_ends_are_marked(tmp_path):
         assert marks == [[[0, 0.5], [1, pytest.approx(0.6)]], [[1, pytest.approx(0.6)]]]
 
 
+def test_ends_beyond_the_scale_are_not_marked(tmp_path):
+    (axes,) = make_figure([write_curve(tmp_path / "c.h5")], ["train_loss"], ScaleRequest(clip="0.55")).axes
+    assert [line.get_xydata().tolist() for line in axes.lines if line.get_marker() == "o"] == [[[0, 0.5]]]
+
+
 def test_towering_segment_makes_the_scale_logarithmic(tmp_path):
     curve, segment = write_curve(tmp_path / "c.h5"), write_curve(tmp_path / "s.h5", "segment", segment_loss)
     assert [axes.get_yscale() for axes in make_figure([curve]).axes] == ["linear", "linear"]
@@ -85,6 +90,12 @@ def test_towering_segment_makes_the_scale_logarithmic(tmp_path):
     labels = [text.get_text() for text in both[0].get_yticklabels()]
     assert {"0.5", "1", "2", "5"} <= set(labels)
     np.testing.assert_allclose(both[0].get_yticks(), [float(label) for label in labels])
+
+
+def test_clipped_tower_needs_no_log(tmp_path):
+    curve, segment = write_curve(tmp_path / "c.h5"), write_curve(tmp_path / "s.h5", "segment", segment_loss)
+    (axes,) = make_figure([curve, segment], ["train_loss"], ScaleRequest(clip="2")).axes
+    assert axes.get_yscale() == "linear" and axes.get_ylim()[1] == pytest.approx(2, rel=0.05)
 
 
 def test_the_request_s_ends_are_of_the_first_field_s_unit(tmp_path):

@@ -138,6 +138,11 @@ def make_fieldless(path):
         del file["train_acc"]
 
 
+def make_placeless(path):
+    with h5py.File(write_plane(path), "r+") as file:
+        file["xcoordinates"][3] = np.nan
+
+
 def make_linked(path):
     with h5py.File(write_plane(path), "r+") as file:
         del file["train_acc"]
@@ -161,6 +166,7 @@ def make_huge(path):
         (make_newer, 65, "format 2"),
         (make_misshapen, 65, "test_loss has shape (6, 9), the axes give (9, 6)"),
         (make_fieldless, 65, "no dataset train_acc"),
+        (make_placeless, 65, "xcoordinates is not a row of finite coordinates"),
         (make_linked, 65, "no dataset train_acc"),
         (make_huge, 65, "more than the file has"),
     ],

@@ -127,6 +127,12 @@ def test_valley_scale_is_clipped_where_it_is_asked(tmp_path):
     assert linear.axes[-1].get_ylim()[0] == pytest.approx(plane_minimum(31, 21)) and "excess" not in linear._supxlabel.get_text()
 
 
+def test_shaded_surface_keeps_the_plain_scale(tmp_path):
+    figure = make_figure("surface", [write_solutions(tmp_path / "plane.h5")])
+    assert figure.axes[-1].get_ylim()[0] == pytest.approx(np.log10(plane_minimum(31, 21)))
+    assert "excess" not in figure._supxlabel.get_text()
+
+
 def test_test_error_of_a_plane(tmp_path):
     path = write_solutions(tmp_path / "plane.h5")
     figure = make_figure("filled", [path], field="test_error")
