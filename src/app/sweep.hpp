@@ -10,8 +10,8 @@
 // together ("model.seed,train.seed").
 namespace orograph::app {
 
-// Coordinates are the values where they are numbers and differ, else their positions. Error(config): an entry without values, with a value twice, or
-// without a key.
+// Coordinates are the values where they are numbers and differ, else their positions. Error(config): an entry without values, with a value
+// twice, or without a key.
 survey::Grid sweep_grid(const Config& sweep);
 
 // The configuration (of job train) of each point in order, in a folder of its own under the sweep's. Error(config) where a key or a value
