@@ -27,6 +27,7 @@ PLANE_PAINTERS = {"contour": draw_contour, "filled": draw_filled, "surface": dra
 MOST_COLUMNS = 3
 PANEL_INCHES = 3.4
 CAPTION_LETTERS_PER_INCH = 15
+LABEL_LETTERS_PER_INCH = 13
 
 
 def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str, request: ScaleRequest, title: str | None = None) -> Figure:
@@ -40,13 +41,13 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
         figure, panels = make_panels(
             len(surfaces), panel_height(kind, surfaces), "compressed", projection="3d" if kind == "surface" else None
         )
-        for panel, surface, name in zip(panels, surfaces, titles, strict=True):
+        for panel, surface, above in zip(panels, surfaces, titles, strict=True):
             mappable = PLANE_PAINTERS[kind](panel, surface, field, scale)
-            panel.set_title(name, y=0.95 if kind == "surface" else None)
+            panel.set_title(above, y=0.95 if kind == "surface" else None)
         if kind != "surface" and len(set(map(axes_words, surfaces))) == 1:
             for panel in panels:
                 panel.label_outer()
-        add_colour_bar(figure, panels, mappable, scale, field_label(surfaces[0], field), 0.65 if kind == "surface" else 1.0)
+        add_colour_bar(figure, panels, mappable, scale, bar_name(kind, surfaces, field), 0.65 if kind == "surface" else 1.0)
         blank = "left out" if kind == "surface" else "hatched"
         notes = [
             directions_label(surfaces) if kind == "surface" else solutions_caption(surfaces),
@@ -55,6 +56,14 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
         ]
         finish(figure, surfaces, title, "\n".join(filter(None, notes)))
     return figure
+
+
+def bar_name(kind: str, surfaces: list[xr.Dataset], field: str) -> str:
+    """The field's label; broken where the bar may be low, as planes through solutions often are."""
+    label = field_label(surfaces[0], field)
+    if kind == "surface" or "solution" not in surfaces[0].dims:
+        return label
+    return textwrap.fill(label, int(LABEL_LETTERS_PER_INCH * panel_height(kind, surfaces)))
 
 
 def plane_scale(kind: str, surfaces: list[xr.Dataset], field: str, request: ScaleRequest) -> Scale:

@@ -137,7 +137,7 @@ def test_test_error_of_a_plane(tmp_path):
     path = write_solutions(tmp_path / "plane.h5")
     figure = make_figure("filled", [path], field="test_error")
     least = float(100 - orograph.open(path).test_acc.max())
-    assert figure.axes[-1].get_ylabel().startswith("error on test (%)")
+    assert figure.axes[-1].get_ylabel().replace("\n", " ").startswith("error on test (%)")
     assert figure.axes[-1].get_ylim()[0] == pytest.approx(-1), "0.1 % above the least"
     assert f"excess over {least:.3g}" in figure._supxlabel.get_text()
 
