@@ -1,4 +1,4 @@
-// One measurement for compare.py: an evaluator's time a point, on the inputs that inputs.py wrote. See README.md.
+// One measurement for compare.py or curve.py: an evaluator's time a point, on the inputs that inputs.py wrote. See README.md.
 #include "inputs.hpp"
 
 #include "orograph/core/cores.hpp"
@@ -19,10 +19,12 @@ struct Request {
     std::string network, evaluator, precision, convolution;
     int channels = 1, threads = 1;
     std::int64_t batch = 0;
+    std::int64_t recalibrate = 0;  // images a batch of batch norm's recalibration; 0: none
 };
 
 struct Data {
     data::Split split;
+    std::optional<data::Split> train;         // of a curve
     std::vector<std::vector<double>> points;  // coordinates
 };
 
@@ -39,6 +41,7 @@ Request parse(int argc, char** argv) {
         ->default_val("automatic");
     app.add_option("--threads", request.threads, "Threads of the evaluator");
     app.add_option("--batch", request.batch, "Images a batch; 0: the evaluator's choice");
+    app.add_option("--recalibrate", request.recalibrate, "Images a batch of a recalibration at each point; 0: none");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -47,9 +50,10 @@ Request parse(int argc, char** argv) {
     return request;
 }
 
-Data read_data(const std::filesystem::path& path) {
+Data read_data(const std::filesystem::path& path, bool with_train) {
     const TensorFile file = read_safetensors(path);
-    Data data{bench::read_split(file), {}};
+    Data data{bench::read_split(file), {}, {}};
+    if (with_train) data.train = {"train", bench::find(file, "train_images"), bench::find(file, "train_labels")};
     const at::Tensor points = bench::find(file, "points").to(at::kDouble);
     for (std::int64_t i = 0; i < points.size(0); ++i) data.points.push_back({points[i][0].item<double>(), points[i][1].item<double>()});
     return data;
@@ -69,30 +73,31 @@ evaluate::Options options(const Request& request) {
 
 class Measurement {
 public:
-    Measurement(const Request& request, const data::Split& split)
+    Measurement(const Request& request, const Data& data)
         : network_(model::build_network(request.network, request.channels, 10)),
           evaluator_(evaluate::make_evaluator(network_, options(request))),
-          images_(split.size()),
-          split_(evaluator_->add_split(split)),
-          start_(evaluator_->add_split(data::slice(split, 0, std::min(images_, evaluator_->batch() * request.threads)))) {
+          recalibrates_(request.recalibrate > 0),
+          start_(add(data::slice(data.split, 0, std::min(data.split.size(), evaluator_->batch() * request.threads)))) {
+        if (data.train) splits_.push_back(add(*data.train));
+        splits_.push_back(add(data.split));
+        if (recalibrates_) evaluator_->set_recalibration(data.train.value(), request.recalibrate);
         evaluator_->set_space(bench::read_plane(request.folder, network_, at::kCPU));
     }
 
     // A batch a thread, untimed.
     void warm_up(const std::vector<double>& coordinates) {
         evaluator_->move_to(coordinates);
-        evaluator_->evaluate(start_, never_);
+        evaluator_->evaluate(start_.number, never_);
     }
 
     void point(const std::vector<double>& coordinates) {
         const double start = now_s();
         evaluator_->move_to(coordinates);
+        if (recalibrates_) evaluator_->recalibrate(never_);
         const double ready = now_s();
-        double loss = 0;
-        for (const evaluate::BatchSum& sum : evaluator_->evaluate(split_, never_)) loss += sum.loss;
+        for (const Split& split : splits_) losses_.push_back(mean_loss(split));
         times_s_.push_back(now_s() - start);
         set_ups_s_.push_back(ready - start);
-        losses_.push_back(loss / static_cast<double>(images_));
     }
 
     nlohmann::json result() const {
@@ -104,12 +109,27 @@ public:
     }
 
 private:
+    struct Split {
+        int number;  // in the evaluator
+        std::int64_t images;
+    };
+
+    Split add(const data::Split& split) { return {evaluator_->add_split(split), split.size()}; }
+
+    double mean_loss(const Split& split) {
+        double loss = 0;
+        for (const evaluate::BatchSum& sum : evaluator_->evaluate(split.number, never_)) loss += sum.loss;
+        return loss / static_cast<double>(split.images);
+    }
+
     const model::Network network_;
     const std::unique_ptr<evaluate::Evaluator> evaluator_;
-    const std::int64_t images_;
-    const int split_, start_;  // numbers in the evaluator
+    const bool recalibrates_;
+    const Split start_;
+    std::vector<Split> splits_;  // train where there is one, then the other
     const CancelToken never_;
-    std::vector<double> times_s_, set_ups_s_, losses_;  // one a point
+    std::vector<double> times_s_, set_ups_s_;  // one a point; a set-up is all before the losses
+    std::vector<double> losses_;               // of each point, of each split
 };
 
 // compare.py sends the line when the other processes of the measurement are ready too.
@@ -125,8 +145,8 @@ int main(int argc, char** argv) {
     const Request request = parse(argc, argv);
     try {
         tune_malloc();
-        const Data data = read_data(request.folder / "data.safetensors");
-        Measurement measurement(request, data.split);
+        const Data data = read_data(request.folder / "data.safetensors", request.recalibrate > 0);
+        Measurement measurement(request, data);
         measurement.warm_up(data.points.front());
         wait_for_start();
         for (const auto& point : data.points) measurement.point(point);

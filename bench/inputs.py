@@ -17,12 +17,12 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 POINTS = [(0.125, -0.0625), (-0.25, 0.125)]  # exact in float32
 
 
-def read_images(channels, count):
-    """The first test images of Fashion-MNIST, normalised, [count, 1, 32, 32]; random ones [count, 3, 32, 32] for three channels."""
+def read_images(channels, count, part="t10k"):
+    """The first test (part: or train) images of Fashion-MNIST, normalised, [count, 1, 32, 32]; random ones [count, 3, 32, 32] for three channels."""
     if channels != 1:
         return torch.randn(count, channels, 32, 32), torch.randint(0, CLASSES, (count,))
-    raw = numpy.frombuffer(gzip.open(FASHION / "t10k-images-idx3-ubyte.gz").read(), numpy.uint8, offset=16).reshape(-1, 1, 28, 28)
-    labels = numpy.frombuffer(gzip.open(FASHION / "t10k-labels-idx1-ubyte.gz").read(), numpy.uint8, offset=8)
+    raw = numpy.frombuffer(gzip.open(FASHION / f"{part}-images-idx3-ubyte.gz").read(), numpy.uint8, offset=16).reshape(-1, 1, 28, 28)
+    labels = numpy.frombuffer(gzip.open(FASHION / f"{part}-labels-idx1-ubyte.gz").read(), numpy.uint8, offset=8)
     images = F.pad(torch.from_numpy(raw[:count].copy()), (2, 2, 2, 2))
     return (images / 255 - 0.2860) / 0.3530, torch.from_numpy(labels[:count].astype(numpy.int64))
 
@@ -51,8 +51,8 @@ def random_direction(model):
     return direction
 
 
-def write_inputs(folder, network, channels, count):
-    """centre, x, y and data .safetensors."""
+def write_inputs(folder, network, channels, count, points=POINTS, train=0):
+    """centre, x, y and data .safetensors; with `train` images more of the train split."""
     torch.manual_seed(1)
     images, labels = read_images(channels, count)
     model = make_model(network, channels, CLASSES)
@@ -60,7 +60,10 @@ def write_inputs(folder, network, channels, count):
     save_file(model.state_dict(), folder / "centre.safetensors")
     for name in ("x", "y"):
         save_file(random_direction(model), folder / f"{name}.safetensors")
-    save_file({"images": images, "labels": labels, "points": torch.tensor(POINTS)}, folder / "data.safetensors")
+    data = {"images": images, "labels": labels, "points": torch.tensor(points)}
+    if train > 0:
+        data["train_images"], data["train_labels"] = read_images(channels, train, "train")
+    save_file(data, folder / "data.safetensors")
 
 
 class Inputs:
@@ -71,6 +74,7 @@ class Inputs:
         self.centre, self.x, self.y = (load_file(folder / f"{name}.safetensors") for name in ("centre", "x", "y"))
         data = load_file(folder / "data.safetensors")
         self.images, self.labels, self.points = data["images"], data["labels"], data["points"].tolist()
+        self.train_images, self.train_labels = data.get("train_images"), data.get("train_labels")
 
     def state(self, point):
         """The state_dict at a point; statistics stay the centre's."""

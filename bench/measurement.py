@@ -21,18 +21,25 @@ class Case:
     """What is measured; `processes` of it run side by side, each on all images."""
 
     network: str
-    variant: str  # loader, resident, tuned, compile, autocast; reference, compiled, direct (compiled without Winograd), bf16 (compiled)
+    variant: str  # curve: compiled, recalibrated; curve_plain, curve_tuned: PyTorch's; loader, resident, tuned, compile, autocast; reference, compiled, direct (compiled without Winograd), bf16 (compiled)
     threads: int
     processes: int = 1
 
 
+RECALIBRATION_BATCH = 128
+
+
 def command(case, folder, channels, images, choice):
     common = [str(folder), "--network", case.network, "--channels", str(channels), "--threads", str(case.threads)]
+    if case.variant.startswith("curve_"):
+        return [sys.executable, str(BENCH / "pytorch_curve.py"), *common, "--variant", case.variant.removeprefix("curve_")]
     if case.variant in PYTORCH:
         return [sys.executable, str(BENCH / "pytorch_loops.py"), *common, "--variant", case.variant, *choice]
     line = [str(PROGRAMS / "bench_evaluator"), *common, "--evaluator", "reference" if case.variant == "reference" else "compiled"]
     if case.variant == "reference":
         line += ["--batch", str(min(128, images // case.threads))]  # enough that each thread has one
+    if case.variant == "curve":
+        line += ["--recalibrate", str(RECALIBRATION_BATCH)]
     if case.variant == "direct":
         line += ["--convolution", "direct"]
     if case.variant == "bf16":
@@ -77,7 +84,7 @@ def start_child(line, environment):
 def run_once(case, line):
     """Starts all processes, lets them go together when each is ready. Results and the share of a core that others took."""
     environment = os.environ | {"OMP_NUM_THREADS": str(case.threads)}
-    environment |= TUNED_MALLOC if case.variant in ("tuned", "compile", "autocast") else {}
+    environment |= TUNED_MALLOC if case.variant in ("tuned", "compile", "autocast", "curve_tuned") else {}
     children = [start_child(line, environment) for _ in range(case.processes)]
     try:
         for child in children:

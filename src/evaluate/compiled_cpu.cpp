@@ -69,6 +69,7 @@ public:
     void set_weights(const model::Weights& weights) override {
         weights_ = weights;
         loaded_ = false;
+        if (!recalibration_) load_weights();
     }
 
     void set_space(AffineSpace space) override { space_.emplace(std::move(space)); }
@@ -85,7 +86,10 @@ public:
 
     at::Tensor recalibrate(const CancelToken& cancel) override {
         const at::Tensor states = recalibration_.value().states(weights_, loop_, cancel);
-        if (states.defined()) set_weights({weights_.parameters, states});
+        if (!states.defined()) return states;
+        weights_.states = states;
+        loaded_ = false;
+        load_weights();
         return states;
     }
 
@@ -100,7 +104,7 @@ public:
     std::string identity() const override { return cat("compiled ", cpu_.identity(), ", batch ", batch_); }
 
 private:
-    // Once a point: after recalibrate(), where that is called.
+    // Once a point: after recalibrate(), where that is to come.
     void load_weights() {
         if (std::exchange(loaded_, true)) return;
         loop_.for_each(std::ssize(plan_.layers), [&](int worker, std::int64_t layer) {

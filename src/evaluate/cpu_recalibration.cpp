@@ -31,8 +31,8 @@ CpuRecalibration::CpuRecalibration(const model::Network& network, const data::Sp
       padded_batch_(padded(std::min(batch, images.size()))),
       plan_(make_plan(network, Statistics::of_batch)),
       cpu_(plan_, fp32(setting, padded_batch_)),
+      streams_(static_cast<std::size_t>(threads)),
       folded_(static_cast<std::size_t>(threads)) {
-    for (int i = 0; i < threads; ++i) streams_.emplace_back(cpu_);
     const auto format = cpu_.image_layout() == ImageLayout::nhwc ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
     images_ = images.images.contiguous(format);
     tail_begin_ = std::max<std::int64_t>(0, (images.size() - padded_batch_) / batch * batch);
@@ -48,8 +48,7 @@ at::Tensor CpuRecalibration::states(const model::Weights& weights, BatchLoop& lo
     load(weights, loop);
     const auto run = [&](auto count, const auto& task) { loop.for_each(count, task); };
     return plain_.states(
-        weights, run, [&](int worker, std::int64_t batch) { return states_of(streams_[static_cast<std::size_t>(worker)], weights, batch); },
-        cancel);
+        weights, run, [&](int worker, std::int64_t batch) { return states_of(worker, weights, batch); }, cancel);
 }
 
 void CpuRecalibration::load(const model::Weights& weights, BatchLoop& loop) {
@@ -60,13 +59,15 @@ void CpuRecalibration::load(const model::Weights& weights, BatchLoop& loop) {
     });
 }
 
-std::vector<double> CpuRecalibration::states_of(CpuNetwork::Stream& stream, const model::Weights& weights, std::int64_t batch) const {
-    if (!stream.run(images(batch), plain_.images_of(batch)).finite) return plain_.plain_states(weights, batch);
+std::vector<double> CpuRecalibration::states_of(int worker, const model::Weights& weights, std::int64_t batch) {
+    auto& stream = streams_[static_cast<std::size_t>(worker)];
+    if (!stream) stream = std::make_unique<CpuNetwork::Stream>(cpu_);
+    if (!stream->run(images(batch), plain_.images_of(batch)).finite) return plain_.plain_states(weights, batch);
     std::vector<double> states(static_cast<std::size_t>(weights.states.numel()));
     for (const Step& step : plan_.steps) {
         if (!is_batch_norm(step)) continue;
         const Layer& layer = plan_.layers[step.layer];
-        const Moments moments = stream.moments(step);
+        const Moments moments = stream->moments(step);
         std::ranges::copy(moments.mean, states.begin() + space_.states[layer.mean].offset);
         std::ranges::copy(moments.unbiased_variance, states.begin() + space_.states[layer.variance].offset);
     }

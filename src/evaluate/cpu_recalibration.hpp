@@ -18,7 +18,7 @@ public:
 
 private:
     void load(const model::Weights& weights, BatchLoop& loop);
-    std::vector<double> states_of(CpuNetwork::Stream& stream, const model::Weights& weights, std::int64_t batch) const;
+    std::vector<double> states_of(int worker, const model::Weights& weights, std::int64_t batch);
     const float* images(std::int64_t batch) const;
 
     Recalibration plain_;
@@ -26,7 +26,7 @@ private:
     std::int64_t batch_, padded_batch_;
     Plan plan_;
     CpuNetwork cpu_;
-    std::vector<CpuNetwork::Stream> streams_;
+    std::vector<std::unique_ptr<CpuNetwork::Stream>> streams_;  // one a worker, once it has work
     std::vector<FoldedLayer> folded_;  // one a worker
     at::Tensor images_;                // as the network takes them
     at::Tensor tail_;                  // the last ones, and zeros as far as a stream may read

@@ -1,5 +1,6 @@
 #include "factories.hpp"
 #include "fixtures.hpp"
+#include "recalibration_oracle.hpp"
 #include "sketch.hpp"
 
 #include "orograph/gpu/device.hpp"
@@ -49,6 +50,22 @@ protected:
     const model::Weights weights_ = random_weights(network_, 71);
     const data::Split split_ = random_split(network_, 11, 72);  // three batches, the last one short
 };
+
+TEST_P(Operations, RecalibrateAsFloat64Does) {
+    if (network_.space.states.empty()) GTEST_SKIP() << "a network without batch norm";
+    const auto evaluator = make(2);
+    evaluator->set_recalibration(split_, 4);
+    int compared = 0;
+    for (const double amplitude : {0.0, 2.0}) {
+        const auto point = moved(network_, weights_, amplitude, 73);
+        evaluator->set_weights(point.to(device()));
+        const at::Tensor states = evaluator->recalibrate(never).cpu();
+        ASSERT_EQ(states.numel(), network_.space.state_count());
+        EXPECT_LT(greatest_error(network_, states, float64_states(network_, point, split_.images, 4)), 1e-5);
+        ++compared;
+    }
+    EXPECT_EQ(compared, 2);
+}
 
 TEST_P(Operations, AgreeWithAFloat64Evaluation) {
     const auto evaluator = make(2);

@@ -88,4 +88,23 @@ inline at::Tensor float64_states(const model::Network& network, const model::Wei
     return RecalibrationOracle(network, weights).run(images, batch);
 }
 
+// The greatest error of a mean, relative to the greatest mean or standard deviation of its batch norm, or of a variance, relative to the
+// greatest one.
+inline double greatest_error(const model::Network& network, const at::Tensor& states, const at::Tensor& expected) {
+    const auto got = model::views(states.to(at::kDouble), network.space.states), wanted = model::views(expected, network.space.states);
+    double worst = 0;
+    const auto compare = [&](int index, const at::Tensor& scale) {
+        const auto i = static_cast<std::size_t>(index);
+        const double error = ((got[i] - wanted[i]).abs().max() / scale).item<double>();
+        if (!(error <= worst)) worst = error;
+    };
+    for (const model::Op& op : network.ops) {
+        if (op.kind != model::OpKind::batch_norm) continue;
+        const at::Tensor variance = wanted[static_cast<std::size_t>(op.running_var)].max();
+        compare(op.running_var, variance);
+        compare(op.running_mean, at::maximum(wanted[static_cast<std::size_t>(op.running_mean)].abs().max(), variance.sqrt()));
+    }
+    return worst;
+}
+
 }  // namespace orograph::evaluate
