@@ -21,22 +21,35 @@ constexpr std::int64_t measured_images = 1024;
 
 struct Speed {
     double images_per_s = 0;
+    double recalibrated_per_s = 0;  // images, where batch norm is recalibrated
     std::string evaluator, path;
 };
 
-// Images a second of one rank, from the second evaluation of a part of the first split.
+// Of the second time, when all is set up.
+template <class Work>
+double images_per_s(std::int64_t images, const Work& work) {
+    work();
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return static_cast<double>(images) / elapsed.count();
+}
+
+// Images a second of one rank, on a part of the first split and of the images of the recalibration.
 Speed measure_speed(const Inputs& inputs, const evaluate::Options& options) {
     const auto evaluator = evaluate::make_evaluator(inputs.network, options);
     const auto& split = inputs.dataset.splits.front();
     const auto part = data::slice(split, 0, std::min(split.size(), measured_images));
     const int number = evaluator->add_split(part);
     const auto weights = inputs.weights.to(options.device);
-    evaluator->evaluate(weights, number, CancelToken{});
-    const auto start = std::chrono::steady_clock::now();
-    evaluator->evaluate(weights, number, CancelToken{});
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    return {static_cast<double>(part.size()) / elapsed.count(), evaluator->identity(),
-            evaluate::describe_path(inputs.network, options.kind)};
+    Speed speed{.evaluator = evaluator->identity(), .path = evaluate::describe_path(inputs.network, options.kind)};
+    speed.images_per_s = images_per_s(part.size(), [&] { evaluator->evaluate(weights, number, CancelToken{}); });
+    if (!inputs.recalibration) return speed;
+    const auto& [images, batch] = *inputs.recalibration;
+    const auto some = data::slice(images, 0, std::min(images.size(), std::max(batch, measured_images / batch * batch)));
+    evaluator->set_recalibration(some, batch);
+    speed.recalibrated_per_s = images_per_s(some.size(), [&] { evaluator->recalibrate(CancelToken{}); });
+    return speed;
 }
 
 // "40.8 M"
@@ -74,6 +87,20 @@ void print_training(const Config& config, const train::Recipe& recipe, const Inp
               << (runs > 1 ? ", if all runs are like the first" : "") << "\n";
 }
 
+void print_survey(const Inputs& inputs, const Speed& speed, double network_flops, int ranks, int shards) {
+    const double points = static_cast<double>(survey::Grid(inputs.axes).size()), images = static_cast<double>(image_count(inputs.dataset));
+    std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops)
+              << " FLOPs = " << human_count(points * images * network_flops) << " FLOPs\n";
+    double rank_seconds = points * images / speed.images_per_s;
+    if (inputs.recalibration) {
+        const auto recalibrated = inputs.recalibration->images.size();
+        std::cout << "batch norm recalibrated at each point on " << recalibrated << " train images more, "
+                  << std::llround(speed.recalibrated_per_s) << " images/s a rank\n";
+        rank_seconds += shards * points * static_cast<double>(recalibrated) / speed.recalibrated_per_s;  // each shard does it all
+    }
+    std::cout << "time       " << human_duration(rank_seconds / ranks) << " on " << ranks << " ranks\n";
+}
+
 }  // namespace
 
 ExitCode run_check(const par::Communicator& world, const Config& config) {
@@ -102,11 +129,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     if (trains(config.job)) {
         print_training(config, recipe_of(first.train), inputs, step_s, world.size());
     } else {
-        const double points = static_cast<double>(survey::Grid(inputs.axes).size());
-        std::cout << "cost       " << points << " points x " << images << " images x " << human_count(network_flops)
-                  << " FLOPs = " << human_count(points * images * network_flops) << " FLOPs\n";
-        std::cout << "time       " << human_duration(points * images / speed.images_per_s / world.size()) << " on " << world.size()
-                  << " ranks\n";
+        print_survey(inputs, speed, network_flops, world.size(), config.run.shards);
     }
     std::cout << "the configuration is valid\n";
     return ExitCode::done;

@@ -27,7 +27,7 @@ void visit(Fields& fields, CurveIndex& s) {
 }
 
 CurveIndex read_index(const std::string& path) {
-    const auto bytes = read_file(path, 1 << 20, "index of a curve");
+    const auto bytes = read_file(path, 1 << 20, "curve index");
     CurveIndex index;
     try {
         const Value root = parse_yaml({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
@@ -36,9 +36,9 @@ CurveIndex read_index(const std::string& path) {
     } catch (const Error& error) {
         throw Error(ExitCode::data, cat(error.what(), "; curve.file takes the curve.yaml that training wrote"));
     }
-    OROGRAPH_VALIDATE(!index.kind.empty() && index.bends.size() >= 2, ExitCode::data, path, " names ", index.bends.size(), " bends and ",
-                      index.kind.empty() ? "no kind" : index.kind,
-                      "; curve.file takes the curve.yaml that training wrote, with kind: bezier or polychain and bends: two files or more");
+    OROGRAPH_VALIDATE(!index.kind.empty(), ExitCode::data, path, ": kind is missing; curve.file takes the curve.yaml that training wrote");
+    OROGRAPH_VALIDATE(index.bends.size() >= 2, ExitCode::data, path, ": bends names ", index.bends.size(),
+                      " checkpoints; a curve has at least two, its ends first and last");
     return index;
 }
 

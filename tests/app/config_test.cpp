@@ -28,7 +28,7 @@ std::pair<ExitCode, std::string> error_of(Job job, const std::string& text, cons
 const std::string minimal = "model: {weights: w.safetensors}\n";
 
 TEST(Config, DefaultsSurviveWritingAndReading) {
-    for (const Job job : {Job::train, Job::sweep, Job::surface, Job::line}) {
+    for (const Job job : {Job::train, Job::sweep, Job::surface, Job::line, Job::curve}) {
         for (const auto comments : {Comments::with, Comments::without}) {
             const auto text = write_config(default_config(job), comments);
             const auto again = write_config(read_config(job, text, "c.yaml", {}), comments);
@@ -127,6 +127,85 @@ TEST(Config, FaultsNameFileLineKeyAndTheNearestWord) {
     }
 }
 
+TEST(Config, ReadsCurves) {
+    const auto given = read_config(Job::curve, "curve: {ends: [a, b], bends: [c, d], weight_decay: 5.0e-4}", "c.yaml", {});
+    const auto again = read_config(Job::curve, write_config(given, Comments::without), "c.yaml", {});
+    for (const auto& config : {given, again}) {
+        EXPECT_EQ(config.curve.ends, (std::vector<std::string>{"a", "b"}));
+        EXPECT_EQ(config.curve.bends, (std::vector<std::string>{"c", "d"}));
+        EXPECT_EQ(config.curve.weight_decay, 5e-4);
+        EXPECT_FALSE(config.curve.kind.has_value());
+        EXPECT_EQ(config.evaluate.batch_norm, "recalibrate");
+        EXPECT_EQ(config.grid.t, (std::vector<double>{0, 1, 61}));
+    }
+    EXPECT_EQ(read_config(Job::curve, "curve: {file: curve.yaml, kind: segment}", "c.yaml", {}).curve.kind, "segment");
+    const auto files = read_config(Job::curve, "curve: {kind: checkpoints, files: [a, b, c, d]}", "c.yaml", {});
+    EXPECT_EQ(files.grid.t, (std::vector<double>{0, 3, 4}));
+}
+
+TEST(Config, ReadsPlanesAndTheirCurves) {
+    const std::string plane = "directions: {x: {kind: plane}, y: {kind: plane}}\n";
+    const auto config = read_config(Job::surface, plane + "curve: {file: curve.yaml, samples: 31}", "c.yaml", {});
+    EXPECT_EQ(config.grid.x, (std::vector<double>{-0.2, 1.2, 21}));
+    EXPECT_EQ(config.grid.y, config.grid.x);
+    EXPECT_EQ(config.shown_curve->samples, 31);
+    EXPECT_EQ(read_config(Job::surface, write_config(config, Comments::without), "c.yaml", {}).shown_curve->file, "curve.yaml");
+    EXPECT_FALSE(read_config(Job::surface, minimal, "c.yaml", {}).shown_curve.has_value());
+}
+
+TEST(Config, FaultsOfCurvesAndPlanesAreClear) {
+    const std::string ends = "curve: {ends: [a, b], bends: [c]",
+                      plane = "directions: {x: {kind: plane, weights: a}, y: {kind: plane, weights: b}}\n";
+    const std::string half = "directions: {x: {kind: plane, weights: a}}\n";
+    const struct {
+        Job job;
+        std::string text;
+        std::vector<std::string> says;
+    } faults[] = {
+        {Job::curve, "", {"curve.ends names 0", "curve.file"}},
+        {Job::curve, "curve: {kind: spline}", {"curve.kind", "spline", "polychain"}},
+        {Job::curve, "curve: {ends: [a]}", {"curve.ends names 1 checkpoint;"}},
+        {Job::curve, "curve: {ends: [a, b]}", {"curve.bends is empty", "segment"}},
+        {Job::curve, "curve: {kind: segment, ends: [a, b], bends: [c]}", {"segment has no curve.bends"}},
+        {Job::curve, "curve: {kind: segment, files: [a, b]}", {"curve.files", "checkpoints", "curve.ends"}},
+        {Job::curve, "curve: {kind: checkpoints, ends: [a, b]}", {"curve.files, not ends"}},
+        {Job::curve, "curve: {kind: checkpoints, files: [a]}", {"curve.files names 1 checkpoint;"}},
+        {Job::curve, "curve: {file: f, kind: bezier}", {"curve.file", "remove curve.kind"}},
+        {Job::curve, "curve: {file: f, ends: [a, b]}", {"curve.file", "remove curve.ends"}},
+        {Job::curve, ends + ", samples: 5}", {"curve.samples", "not a known key"}},
+        {Job::curve, ends + ", weight_decay: -1}", {"curve.weight_decay", "at least 0"}},
+        {Job::curve, ends + "}\ngrid: {t: [-0.1, 1, 5]}", {"grid.t", "-0.1", "between 0 and 1"}},
+        {Job::curve, ends + "}\ngrid: {t: [1, 1.01, 5]}", {"grid.t", "1.01", "between 0 and 1"}},
+        {Job::curve, ends + "}\ngrid: {t: [0, 1]}", {"grid.t", "three numbers"}},
+        {Job::curve, ends + "}\ngrid: {x: [0, 1, 5]}", {"grid.x", "not a known key"}},
+        {Job::curve, "curve: {kind: checkpoints, files: [a, b, c]}\ngrid: {t: [0, 3, 4]}", {"grid.t", "numbers 0 to 2"}},
+        {Job::curve, "curve: {kind: checkpoints, files: [a, b, c]}\ngrid: {t: [0, 1, 3]}", {"grid.t", "numbers 0 to 2"}},
+        {Job::curve, ends + "}\nevaluate: {batch_norm: states}", {"batch_norm", "recalibrate"}},
+        {Job::curve, ends + "}\nevaluate: {loss: mse}", {"evaluate.loss", "cross-entropy"}},
+        {Job::curve, ends + "}\nmodel: {weights: w}", {"model.weights has no use"}},
+        {Job::surface, minimal + half, {"directions.x.kind is plane", "directions.y.kind plane"}},
+        {Job::surface, minimal + "directions: {y: {kind: plane, weights: a}}", {"directions.y.kind is plane", "directions.x.kind plane"}},
+        {Job::line, minimal + half, {"directions.x.kind is plane", "orograph surface"}},
+        {Job::surface, minimal + "directions: {x: {kind: plane, weights: a}, y: {kind: plane}}", {"directions.y.weights"}},
+        {Job::surface, plane, {"model.weights"}},
+        {Job::surface, minimal + ends + "}", {"a curve is shown in a plane"}},
+        {Job::surface, minimal + plane + "curve: {kind: checkpoints, files: [a, b]}", {"checkpoints is for job curve"}},
+        {Job::surface,
+         minimal + "directions: {x: {kind: plane, weights: a, space: states}, y: {kind: plane, weights: b}}",
+         {"directions.x.space", "recalibrate"}},
+        {Job::surface,
+         minimal + "directions: {x: {kind: towards, weights: a, space: states}}\nevaluate: {batch_norm: recalibrate}",
+         {"batch_norm", "space: states"}},
+        {Job::surface, minimal + "evaluate: {recalibrate: {batch: 1}}", {"evaluate.recalibrate.batch", "at least 2"}},
+        {Job::surface, minimal + "evaluate: {recalibrate: {limit: 0}}", {"evaluate.recalibrate.limit", "at least 1"}},
+    };
+    for (const auto& fault : faults) {
+        const auto [code, message] = error_of(fault.job, fault.text);
+        EXPECT_EQ(code, ExitCode::config) << fault.text;
+        for (const auto& word : fault.says) EXPECT_THAT(message, HasSubstr(word)) << fault.text;
+    }
+}
+
 TEST(Config, FaultsOfSetAreUsageErrors) {
     for (const std::string assignment : {"nonsense", "=1", "a..b=1", "grid.z=1", "run.threads=many", "nowhere.key=1", "grid.x=[1,",
                                          "model.weights.deep=1", "evaluate.loss=hinge"}) {
@@ -157,7 +236,7 @@ TEST(Config, WhatIsShippedIsValid) {
         const Value* const job = parse_yaml(text, "").find("job");
         ASSERT_NE(job, nullptr) << entry.path();
         const auto has_name = [name = job->scalar](Job candidate) { return to_string(candidate) == name; };
-        const std::vector<Job> jobs{Job::train, Job::sweep, Job::surface, Job::line};
+        const std::vector<Job> jobs{Job::train, Job::sweep, Job::surface, Job::line, Job::curve};
         const auto found = std::ranges::find_if(jobs, has_name);
         ASSERT_NE(found, jobs.end()) << entry.path();
         const Config config = read_config(*found, text, entry.path(), {});

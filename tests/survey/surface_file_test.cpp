@@ -1,6 +1,8 @@
 #include "synthetic_surface.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/files.hpp"
+#include "orograph/h5/file.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
@@ -191,6 +193,59 @@ TEST_F(SurfaceFileTest, AReaderMayLookWhileRanksWrite) {
     write_points(file, 18, points);
     file.close();
     EXPECT_EQ(expect_values(read_surface(path), 0, points), points * synthetic::field_count);
+}
+
+TEST_F(SurfaceFileTest, NumbersOfAFieldAreAddedToACompleteFile) {
+    make(0, points);
+    par::barrier(world);
+    if (world.rank() != 0) return;
+    const auto before = read_surface(path);
+    const std::vector<FieldAttributes> numbers{{"train_loss", {{"min", 0.25}, {"int", 2}}}, {"test_acc", {{"max", 7}}}};
+    {
+        const FileLock held(path);
+        EXPECT_EQ(error_of([&] { add_field_attributes(path, numbers); }).code(), ExitCode::cannot_create);
+    }
+    write_bytes(folder / "out" / ".a.h5.creating", "torn by a kill");
+    add_field_attributes(path, numbers);
+    {
+        const auto file = h5::File::open(path);
+        EXPECT_TRUE(file.root().open_dataset("train_loss", h5::Type::float64).has_attribute("int"));
+        EXPECT_TRUE(file.root().open_dataset("test_acc", h5::Type::float64).has_attribute("max"));
+        EXPECT_FALSE(file.root().open_dataset("test_acc", h5::Type::float64).has_attribute("min"));
+    }
+    const auto surface = read_surface(path);
+    EXPECT_EQ(expect_values(surface, 0, points), points * synthetic::field_count);
+    EXPECT_EQ(surface.crcs, before.crcs);
+    EXPECT_EQ(surface.schema.provenance, before.schema.provenance);
+    const auto bytes = bytes_of(path);
+    add_field_attributes(path, numbers);
+    EXPECT_EQ(bytes_of(path), bytes);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "out"), {}), 1);
+}
+
+TEST_F(SurfaceFileTest, NumbersOfAFieldAreRefusedWhereTheFileIsNone) {
+    if (world.rank() != 0) return;
+    const std::vector<FieldAttributes> numbers{{"train_loss", {{"min", 0.25}}}};
+    EXPECT_EQ(error_of([&] { add_field_attributes(folder / "nowhere.h5", numbers); }).code(), ExitCode::no_input);
+    write_bytes(folder / "text.h5", "no HDF5");
+    EXPECT_EQ(error_of([&] { add_field_attributes(folder / "text.h5", numbers); }).code(), ExitCode::data);
+    EXPECT_EQ(bytes_of(folder / "text.h5"), "no HDF5");
+}
+
+// Other axes than those of planes and lines have their own names, and there is room for numbers beside the grid.
+TEST_F(SurfaceFileTest, HasAxesOfAnyNameAndNumbersBeside) {
+    schema.grid = Grid({{"t", synthetic::spread(0, 1, static_cast<int>(points))}});
+    schema.arrays = {{"plane", "points", "three places", {3, 2}, {0, 0, 1, 0, 0.5, 2}}, {"plane", "more", "", {1}, {4}}};
+    make(0, points);
+    par::barrier(world);
+    const auto file = h5::File::open(path);
+    EXPECT_EQ(file.root().open_dataset("t", h5::Type::float64).read<double>(), schema.grid.axes()[0].coordinates);
+    EXPECT_FALSE(file.root().has("tcoordinates"));
+    const auto stored = file.root().open_group("plane").open_dataset("points", h5::Type::float64);
+    EXPECT_EQ(stored.shape(), schema.arrays[0].shape);
+    EXPECT_EQ(stored.read<double>(), schema.arrays[0].values);
+    EXPECT_EQ(read_surface(path).schema.grid.axes()[0].name, "t");
+    par::barrier(world);
 }
 
 TEST_F(SurfaceFileTest, UnwritablePlacesAreRefused) {
