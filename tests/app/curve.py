@@ -20,8 +20,8 @@ from plain_pytorch import load_split  # noqa: E402
 from program import expect, report_checks, run, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
-IMAGES = 40
-BATCH, CALIBRATION = 16, 36  # the last batch has 4 images
+IMAGES = 32
+BATCH, CALIBRATION = 12, 28  # the last batch has 4 images
 DECAY = 5e-4
 
 

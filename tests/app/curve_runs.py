@@ -27,7 +27,7 @@ def curve_config(folder: Path, name: str, **run_keys) -> Path:
     config = {
         "job": "curve",
         "model": {"architecture": "resnet20"},
-        "data": {"set": "fashion-mnist", "limit": 200},
+        "data": {"set": "fashion-mnist", "limit": 96},
         "curve": {"kind": "bezier", "ends": paths[:2], "bends": paths[2:], "weight_decay": 5e-4},
         "grid": {"t": [0, 1, POINTS]},
         "evaluate": {"recalibrate": {"batch": 32, "limit": 70}},

@@ -41,13 +41,11 @@ def cases(folder: Path):
     yield "t beyond 1", 78, ["grid.t", "1.5", "between 0 and 1"], {"curve": good, "grid": {"t": [0, 1.5, 5]}}
     yield "no images to recalibrate on", 78, ["no training images", "data.splits"], {"curve": good, "data": {"splits": ["test"]}}
     yield "frozen between checkpoints", 78, ["batch_norm is frozen", "recalibrate"], {"curve": good, "evaluate": {"batch_norm": "frozen"}}
-    yield "number beyond the checkpoints", 78, ["grid.t", "0 to 2"], {"curve": files, "grid": {"t": [0, 3, 4]}}
     yield "index whose bend is gone", 66, ["bends[1] of", "gone.safetensors"], {"curve": {"file": str(index)}}
     yield "missing index", 66, ["nowhere.yaml"], {"curve": {"file": "nowhere.yaml"}}
     yield "index of another architecture", 78, ["vgg9", "model.architecture"], {"curve": {"file": str(folder / "other.yaml")}}
     yield "index of no known kind", 65, ["broken.yaml", "spline", "curve.yaml"], {"curve": {"file": str(folder / "broken.yaml")}}
     yield "index of one point", 65, ["short.yaml", "1 checkpoints"], {"curve": {"file": str(folder / "short.yaml")}}
-    yield "last batch of one image", 78, ["batch norm", "one image"], {"curve": good, "evaluate": {"recalibrate": {"batch": 21, "limit": 22}}}
 
     plane = {"x": {"kind": "plane", "weights": b}, "y": {"kind": "plane", "weights": m}}
     surface = {"job": "surface", "model": {"weights": a}, "directions": plane, "grid": {"x": [0, 1, 2], "y": [0, 1, 2]}}
