@@ -61,10 +61,11 @@ def row(network, threads, results):
         found = of[variant]
         return f"{seconds(found, 'times_s'):.2f} ({seconds(found, 'set_ups_s'):.2f}){stars[variant]}" if found else "-"
 
-    def ratio(variant):
-        return f"{seconds(of[variant], 'times_s') / seconds(of['curve'], 'times_s'):.2f}" if of[variant] and of["curve"] else "-"
+    def ratio(variant, key):
+        return f"{seconds(of[variant], key) / seconds(of['curve'], key):.2f}" if of[variant] and of["curve"] else "-"
 
-    return [f"{network}, {threads}", *(cell(variant) for variant in VARIANTS), ratio("curve_plain"), ratio("curve_tuned")]
+    return [f"{network}, {threads}", *(cell(variant) for variant in VARIANTS),
+            *(ratio(variant, key) for key in ("times_s", "cpu_s") for variant in ("curve_plain", "curve_tuned"))]
 
 
 def difference(results):
@@ -81,7 +82,7 @@ def main():
         rows += [row(network, threads, results) for threads in options.threads]
         worst[network] = difference(results)
     print(table(["network, threads", *(f"{name}, s a point (of it recalibration)" for name in VARIANTS.values()), "plain / ours",
-                 "tuned / ours"], rows))
+                 "tuned / ours", "CPU time, plain / ours", "CPU time, tuned / ours"], rows))
     for network, found in worst.items():
         print(f"- {network}: losses differ by {found:.1e}.")
     return 0 if max(worst.values()) < AGREEMENT else 1

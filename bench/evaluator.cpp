@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <iostream>
 
@@ -63,6 +64,11 @@ double now_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// Of all threads of this process.
+double cpu_s() {
+    return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
 evaluate::Options options(const Request& request) {
     return {.kind = request.evaluator == "compiled" ? evaluate::Kind::compiled : evaluate::Kind::reference,
             .precision = request.precision == "bf16" ? evaluate::Precision::bf16 : evaluate::Precision::fp32,
@@ -91,12 +97,13 @@ public:
     }
 
     void point(const std::vector<double>& coordinates) {
-        const double start = now_s();
+        const double start = now_s(), worked = cpu_s();
         evaluator_->move_to(coordinates);
         if (recalibrates_) evaluator_->recalibrate(never_);
         const double ready = now_s();
         for (const Split& split : splits_) losses_.push_back(mean_loss(split));
         times_s_.push_back(now_s() - start);
+        cpu_s_.push_back(cpu_s() - worked);
         set_ups_s_.push_back(ready - start);
     }
 
@@ -104,6 +111,7 @@ public:
         return {{"identity", evaluator_->identity()},
                 {"multiply_adds", network_.multiply_adds()},
                 {"times_s", times_s_},
+                {"cpu_s", cpu_s_},
                 {"set_ups_s", set_ups_s_},
                 {"losses", losses_}};
     }
@@ -128,8 +136,8 @@ private:
     const Split start_;
     std::vector<Split> splits_;  // train where there is one, then the other
     const CancelToken never_;
-    std::vector<double> times_s_, set_ups_s_;  // one a point; a set-up is all before the losses
-    std::vector<double> losses_;               // of each point, of each split
+    std::vector<double> times_s_, cpu_s_, set_ups_s_;  // one a point; a set-up is all before the losses
+    std::vector<double> losses_;                       // of each point, of each split
 };
 
 // compare.py sends the line when the other processes of the measurement are ready too.
