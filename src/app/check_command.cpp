@@ -76,15 +76,25 @@ void print_network(const Inputs& inputs) {
     std::cout << " images, " << inputs.dataset.classes << " classes\n";
 }
 
-// One rank's time for a whole batch tells it for all: together they share each batch, in a sweep each trains a network of its own.
-void print_training(const Config& config, const train::Recipe& recipe, const Inputs& inputs, double step_s, int ranks) {
+// One rank's time for a whole batch and for an image tells them for all: together they share each batch, in a sweep each trains a network
+// of its own. Where batch norm is recalibrated after an epoch each rank does it all.
+void print_training(const Config& config, const train::Recipe& recipe, const Inputs& inputs, const Speed& speed, double step_s, int ranks) {
     const auto images = inputs.dataset.find("train")->size();
-    const auto steps = (images + recipe.batch - 1) / recipe.batch * recipe.epochs;
+    const auto steps = (images + recipe.batch - 1) / recipe.batch;
     const auto runs = config.job == Job::sweep ? sweep_grid(config).size() : 1;
-    std::cout << "cost       " << (runs > 1 ? cat(runs, " runs x ") : "") << recipe.epochs << " epochs x " << steps / recipe.epochs
-              << " steps of " << std::min(recipe.batch, images) << " images, " << shortest(std::round(1e4 * step_s) / 10) << " ms a step\n";
-    std::cout << "time       " << human_duration(step_s * static_cast<double>(steps * runs) / ranks) << " on " << ranks << " ranks"
-              << (runs > 1 ? ", if all runs are like the first" : "") << "\n";
+    std::cout << "cost       " << (runs > 1 ? cat(runs, " runs x ") : "") << recipe.epochs << " epochs x " << steps << " steps of "
+              << std::min(recipe.batch, images) << " images, " << shortest(std::round(1e4 * step_s) / 10) << " ms a step\n";
+    const double evaluation_s = static_cast<double>(image_count(inputs.dataset)) / speed.images_per_s;
+    double recalibration_s = 0;
+    if (inputs.recalibration) {
+        recalibration_s = static_cast<double>(images) / speed.recalibrated_per_s;
+        std::cout << "judged     after each epoch at t = 1/2, batch norm recalibrated on " << images << " train images, "
+                  << std::llround(speed.recalibrated_per_s) << " images/s a rank\n";
+    }
+    const int team = config.job == Job::sweep ? 1 : ranks, at_once = ranks / team;
+    const double epoch_s = (static_cast<double>(steps) * step_s + evaluation_s) / team + recalibration_s;
+    std::cout << "time       " << human_duration(recipe.epochs * epoch_s * static_cast<double>(runs) / at_once) << " on " << ranks
+              << " ranks" << (runs > 1 ? ", if all runs are like the first" : "") << "\n";
 }
 
 void print_survey(const Inputs& inputs, const Speed& speed, double network_flops, int ranks, int shards) {
@@ -114,6 +124,8 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
         std::optional<TrainingInputs> training;
         if (trains(config.job)) training = load_training(first);
         inputs = training ? training->inputs : load_inputs(first);
+        if (training && training->curve)
+            inputs.recalibration = {*inputs.dataset.find("train"), std::max<std::int64_t>(first.train.batch, 2)};
         speed = measure_speed(inputs, fitting_options(options, config.evaluate, inputs.network));
         if (training) step_s = measure_step_s(first, *training, resources);
     });
@@ -127,7 +139,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
               << std::round(speed.images_per_s * network_flops / 1e8) / 10 << " GFLOP/s)\n";
     std::cout << "memory     " << human_bytes(images * inputs.dataset.channels * 1024 * 4) << " of images a rank\n";
     if (trains(config.job)) {
-        print_training(config, recipe_of(first.train), inputs, step_s, world.size());
+        print_training(config, recipe_of(first.train), inputs, speed, step_s, world.size());
     } else {
         print_survey(inputs, speed, network_flops, world.size(), config.run.shards);
     }

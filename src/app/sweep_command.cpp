@@ -22,10 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<landscape::Field> fields_of(const Config& sweep) {
+    const char* where = sweep.curve_training ? ", at the middle of the curve" : "";
     std::vector<landscape::Field> fields;
     for (const std::string& split : sweep.data.splits) {
-        fields.push_back({split + "_loss", cat("mean cross-entropy on the ", split, " images after training"), "nat"});
-        fields.push_back({split + "_acc", cat("accuracy on the ", split, " images after training"), "percent"});
+        fields.push_back({split + "_loss", cat("mean cross-entropy on the ", split, " images after training", where), "nat"});
+        fields.push_back({split + "_acc", cat("accuracy on the ", split, " images after training", where), "percent"});
     }
     return fields;
 }

@@ -226,6 +226,25 @@ TEST(Config, AliasBombIsRefusedQuickly) {
     EXPECT_THAT(error_of(Job::surface, std::string((1 << 20) + 1, ' ')).second, HasSubstr("1 MiB"));
 }
 
+TEST(Config, TrainsCurves) {
+    const std::string ends = "curve: {ends: [a, 'b c'], bends: 3, fix_ends: [true, false]}\n";
+    const auto given = read_config(Job::train, ends, "c.yaml", {});
+    for (const auto& config : {given, read_config(Job::train, write_config(given, Comments::without), "c.yaml", {})}) {
+        ASSERT_TRUE(config.curve_training.has_value());
+        EXPECT_EQ(config.curve_training->kind, "bezier");
+        EXPECT_EQ(config.curve_training->ends, (std::vector<std::string>{"a", "b c"}));
+        EXPECT_EQ(config.curve_training->bends, 3);
+        EXPECT_EQ(config.curve_training->fix_ends, (std::array<bool, 2>{true, false}));
+        EXPECT_EQ(config.train.schedule, "garipov");
+        EXPECT_FALSE(config.train.nesterov);
+    }
+    const auto chosen = read_config(Job::train, ends + "train: {nesterov: true, schedule: steps}", "c.yaml", {});
+    EXPECT_TRUE(chosen.train.nesterov);
+    EXPECT_EQ(chosen.train.schedule, "steps");
+    EXPECT_TRUE(read_config(Job::train, "", "c.yaml", {}).train.nesterov);
+    EXPECT_EQ(error_of(Job::train, ends, {"curve.kind=segment"}).first, ExitCode::usage);
+}
+
 // Every configuration under configs/, and every run of a sweep.
 TEST(Config, WhatIsShippedIsValid) {
     int count = 0;
@@ -262,6 +281,21 @@ TEST(Sweep, MakesEveryCombinationTheLastKeyFastest) {
     EXPECT_EQ(runs[2].model.architecture, "mlp");
     EXPECT_EQ(runs[2].output.folder, "o/seed=8,architecture=mlp");
     EXPECT_EQ(runs[2].job, Job::train);
+}
+
+TEST(Sweep, TakesListsAsValues) {
+    const std::string text = "over: {curve.ends: [[a, b], [a, 'c, d']], 'model.seed,train.seed': [1, 2]}\noutput: {folder: o}";
+    const Config given = read_config(Job::sweep, text, "c.yaml", {});
+    for (const Config& sweep : {given, read_config(Job::sweep, write_config(given, Comments::without), "c.yaml", {})}) {
+        EXPECT_EQ(sweep_grid(sweep).axes()[0].coordinates, (std::vector<double>{0, 1}));
+        const auto runs = sweep_runs(sweep);
+        ASSERT_EQ(runs.size(), 4U);
+        EXPECT_EQ(runs[1].curve_training->ends, (std::vector<std::string>{"a", "b"}));
+        EXPECT_EQ(runs[2].curve_training->ends, (std::vector<std::string>{"a", "c, d"}));
+        EXPECT_EQ(runs[2].output.folder, "o/ends=1,seed=1");
+        EXPECT_EQ(runs[3].train.seed, 2U);
+        EXPECT_EQ(runs[3].train.schedule, "garipov");
+    }
 }
 
 TEST(Sweep, NumbersThatAreEqualCountByTheirPositions) {
