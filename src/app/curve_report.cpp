@@ -31,7 +31,7 @@ public:
         values_ << std::setw(width) << std::fixed << std::setprecision(decimals) << value;
     }
     std::string text(const std::string& name) const {
-        const auto first = [](const std::string& word) { return word + std::string(word.size() < 11 ? 11 - word.size() : 1, ' '); };
+        const auto first = [](const std::string& word) { return word + std::string(13 - std::min<std::size_t>(word.size(), 12), ' '); };
         return cat(first(""), titles_.view(), "\n", first("curve"), heads_.view(), "\n", first(name), values_.view(), "\n");
     }
 

@@ -48,8 +48,10 @@ struct PlanePoints {
 
 PlanePoints points_of(const Config& config, const std::optional<CurveSource>& curve) {
     PlanePoints points{config.model.weights, config.directions.y.weights, config.directions.x.weights};
-    if (points.w0.empty()) points.w0 = config.model.file;
-    if (!curve) return points;
+    if (!curve) {
+        if (points.w0.empty()) points.w0 = config.model.file;  // an exported network's own
+        return points;
+    }
     const auto& bends = curve->points;
     if (points.w0.empty()) points.w0 = bends.front().source;
     if (points.w2.empty()) points.w2 = bends.back().source;

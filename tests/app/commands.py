@@ -27,7 +27,7 @@ def orograph(*arguments, code=0) -> str:
 def check_help() -> None:
     expect(orograph("--version").startswith("orograph 0."), "--version")
     text = orograph("--help")
-    for word in ("surface", "line", "train", "sweep", "check", "show", "verify", "export", "Examples", "mpirun"):
+    for word in ("surface", "line", "curve", "train", "sweep", "check", "show", "verify", "export", "Examples", "mpirun"):
         expect(word in text, f"--help does not mention {word}")
     orograph("--nonsense", code=64)
     orograph(code=64)

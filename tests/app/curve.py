@@ -132,6 +132,7 @@ def check_checkpoints(folder: Path, paths: list, data: dict, images: torch.Tenso
     models = [model_at({}, state) for state in states]
     compare("checkpoints", values, models, states, data, 0)
     check_summary("checkpoints", values, attributes)
+    check_table(folder / "files.h5", "checkpoints", attributes)
     some = states[::2]
     values, _ = read(run_curve(folder, "some", curve, [0, 4, 3]))
     models = [model_at({}, state) for state in some]
