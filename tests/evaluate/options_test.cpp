@@ -1,3 +1,4 @@
+#include "aten_graph.hpp"
 #include "fixtures.hpp"
 #include "precision.hpp"
 
@@ -117,6 +118,24 @@ TEST(Identity, NamesWhatTheDigitsDependOn) {
     EXPECT_THAT(make_evaluator(network, {.kind = Kind::reference, .precision = Precision::bf16})->identity(),
                 HasSubstr(isa + " bf16 batch"));
     EXPECT_EQ(make_evaluator(network, {.threads = 1})->identity(), make_evaluator(network, {.threads = 3})->identity());
+}
+
+// An exported network that the list of operations cannot express.
+TEST(EvaluatorOptions, RecalibrationNeedsOperationsThatTrain) {
+    auto graph = std::make_shared<model::AtenGraph>();
+    graph->unmapped = "aten.gelu";
+    model::Network exported = model::build_network("resnet20", 1, 10);
+    exported.ops.resize(1);
+    exported.graph = graph;
+    const auto evaluator = make_evaluator(exported, {.kind = Kind::reference});
+    try {
+        evaluator->set_recalibration(random_split(exported, 4, 1), 2);
+        FAIL() << "no error";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::unavailable);
+        EXPECT_THAT(error.what(), HasSubstr("aten.gelu"));
+        EXPECT_THAT(error.what(), HasSubstr("evaluate.batch_norm"));
+    }
 }
 
 }  // namespace
