@@ -107,10 +107,11 @@ private:
     // Once a point: after recalibrate(), where that is to come.
     void load_weights() {
         if (std::exchange(loaded_, true)) return;
-        loop_.for_each(std::ssize(plan_.layers), [&](int worker, std::int64_t layer) {
+        loop_.for_each(std::ssize(cpu_.parts()), [&](int worker, std::int64_t index) {
+            const auto& [layer, first, last] = cpu_.parts()[static_cast<std::size_t>(index)];
             FoldedLayer& folded = folded_[static_cast<std::size_t>(worker)];
-            fold_layer(plan_.layers[layer], network_.space, values(weights_.parameters), values(weights_.states), folded);
-            cpu_.load(static_cast<std::size_t>(layer), folded);
+            fold_outputs(plan_.layers[layer], first, last, network_.space, values(weights_.parameters), values(weights_.states), folded);
+            cpu_.load(static_cast<std::size_t>(index), folded);
         });
     }
 

@@ -89,6 +89,8 @@ CpuNetwork::State::State(const Plan& plan, const CpuSetting& wanted)
     choose_layout();
     for (const Segment& segment : segments)
         for (int i = segment.first; i < segment.last; ++i) add(static_cast<std::size_t>(i), segment.images);
+    for (std::size_t layer = 0; layer < layers.size(); ++layer) add_parts(layer);
+    finite.assign(parts.size(), 0);
 }
 
 Desc CpuNetwork::State::image_format(std::int64_t count, ImageLayout in) const {
@@ -167,12 +169,24 @@ PackedLayer CpuNetwork::State::make_layer(const Step& step, const Kernel& kernel
     return layer;
 }
 
+// The library packs a layer as a whole.
+void CpuNetwork::State::add_parts(std::size_t layer) {
+    constexpr std::int64_t worthwhile_floats = 1 << 15;
+    const auto& shape = plan.layers[layer].shape;
+    std::int64_t outputs = shape[0];
+    if (layers[layer].winograd) {
+        const std::int64_t panel = winograd->panel_outputs, floats = panel * shape[1] * 9;
+        outputs = panel * ((worthwhile_floats + floats - 1) / floats);
+    }
+    for (std::int64_t first = 0; first < shape[0]; first += outputs) parts.push_back({layer, first, std::min(first + outputs, shape[0])});
+}
+
 void CpuNetwork::State::need_scratchpad(std::size_t bytes) {
     scratchpad_bytes = std::max(scratchpad_bytes, bytes);
 }
 
 bool CpuNetwork::State::finite_weights() const {
-    return std::ranges::all_of(layers, [](const PackedLayer& layer) { return layer.finite; });
+    return std::ranges::all_of(finite, [](char value) { return value != 0; });
 }
 
 CpuNetwork::CpuNetwork(const Plan& plan, const CpuSetting& setting) : state_(std::make_unique<State>(plan, setting)) {}
@@ -187,16 +201,21 @@ ImageLayout CpuNetwork::image_layout() const {
     return state_->layout;
 }
 
+const std::vector<LayerPart>& CpuNetwork::parts() const {
+    return state_->parts;
+}
+
 void CpuNetwork::load(std::size_t index, const FoldedLayer& folded) {
-    PackedLayer& layer = state_->layers.at(index);
-    layer.finite = all_finite(folded.weight) && all_finite(folded.bias);
-    std::ranges::copy(folded.bias, floats_of(layer.bias));
+    const LayerPart& part = state_->parts.at(index);
+    PackedLayer& layer = state_->layers[part.layer];
+    state_->finite[index] = all_finite(folded.weight) && all_finite(folded.bias);
+    std::ranges::copy(folded.bias, floats_of(layer.bias) + part.first);
     if (layer.winograd) {
-        state_->winograd->pack(*layer.winograd, folded.weight.data(), floats_of(layer.weight));
+        state_->winograd->pack(*layer.winograd, folded.weight.data(), part.first, part.last, floats_of(layer.weight));
         return;
     }
     std::vector<float> joined;
-    if (layer.joined > 1) joined = join_groups(folded.weight, layer, state_->plan.layers[index].shape);
+    if (layer.joined > 1) joined = join_groups(folded.weight, layer, state_->plan.layers[part.layer].shape);
     const std::vector<float>& filters = layer.joined > 1 ? joined : folded.weight;
     OROGRAPH_EXPECT(filters.size() * sizeof(float) == layer.plain.get_size());
     if (!layer.pack) {

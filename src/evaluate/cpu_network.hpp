@@ -33,9 +33,12 @@ public:
     // The layout in which streams take images.
     ImageLayout image_layout() const;
 
-    // Packs the folded weights of layer `index` of the plan; with Statistics::of_batch a batch norm's scale and shift are its parameters.
-    // Several threads may pack different layers at once. No stream may be running.
-    void load(std::size_t index, const FoldedLayer& layer);
+    // What to fold and load for a point: all layers, those of many weights in parts that a core's cache holds.
+    const std::vector<LayerPart>& parts() const;
+
+    // Packs the folded weights of parts()[index]; with Statistics::of_batch a batch norm's scale and shift are its parameters. Several
+    // threads may pack different parts at once. No stream may be running.
+    void load(std::size_t index, const FoldedLayer& folded);
 
     // Logits [batch, classes] of the last run. finite: whether all folded weights and every value of every step were; where not, the run
     // was given up and the logits mean nothing, because ReLU and max pool turn NaN into a number.

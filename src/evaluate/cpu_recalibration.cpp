@@ -52,10 +52,11 @@ at::Tensor CpuRecalibration::states(const model::Weights& weights, BatchLoop& lo
 }
 
 void CpuRecalibration::load(const model::Weights& weights, BatchLoop& loop) {
-    loop.for_each(std::ssize(plan_.layers), [&](int worker, std::int64_t layer) {
+    loop.for_each(std::ssize(cpu_.parts()), [&](int worker, std::int64_t index) {
+        const auto& [layer, first, last] = cpu_.parts()[static_cast<std::size_t>(index)];
         FoldedLayer& folded = folded_[static_cast<std::size_t>(worker)];
-        fold_layer(parameters_only(plan_.layers[layer]), space_, values(weights.parameters), {}, folded);
-        cpu_.load(static_cast<std::size_t>(layer), folded);
+        fold_outputs(parameters_only(plan_.layers[layer]), first, last, space_, values(weights.parameters), {}, folded);
+        cpu_.load(static_cast<std::size_t>(index), folded);
     });
 }
 

@@ -27,7 +27,6 @@ struct PackedLayer {
     std::optional<onednn::Reorder> pack;  // none: they are copied, or Winograd's
     std::optional<WinogradShape> winograd;
     std::int64_t groups = 1, joined = 1;  // of a convolution; groups that were joined for the library
-    bool finite = false;
 };
 
 struct CpuNetwork::State {
@@ -46,6 +45,8 @@ struct CpuNetwork::State {
     ImageLayout layout = ImageLayout::nchw;
     std::vector<Kernel> kernels;  // of each step
     std::vector<PackedLayer> layers;
+    std::vector<LayerPart> parts;
+    std::vector<char> finite;  // of each part, its weights
     std::size_t scratchpad_bytes = 0;
 
 private:
@@ -55,6 +56,7 @@ private:
     void add_winograd(Kernel& kernel, const Step& step, const onednn::Desc& source);
     void add_residual(Kernel& kernel, std::size_t index);
     PackedLayer make_layer(const Step& step, const Kernel& kernel) const;
+    void add_parts(std::size_t layer);
     void need_scratchpad(std::size_t bytes);
 };
 

@@ -33,8 +33,10 @@ struct WinogradKernels {
     std::int64_t (*weight_floats)(const WinogradShape&) = nullptr;
     std::int64_t (*scratch_floats)(const WinogradShape&) = nullptr;
 
-    // Transforms the filters [outputs, inputs, 3, 3] in float64, rounded once.
-    void (*pack)(const WinogradShape&, const float* filters, float* packed) = nullptr;
+    // Transforms the filters [last - first, inputs, 3, 3] of outputs [first, last) in float64, rounded once, to their place in `packed`,
+    // which has room for all. `first` is a multiple of panel_outputs, `last` too or the end.
+    void (*pack)(const WinogradShape&, const float* filters, std::int64_t first, std::int64_t last, float* packed) = nullptr;
+    int panel_outputs = 0;
 
     // Whether all results were finite, looked at before the ReLU.
     bool (*run)(const WinogradShape&, const WinogradCall&) = nullptr;

@@ -28,11 +28,11 @@ public:
     static std::int64_t scratch_floats(const WinogradShape& shape) { return points * (patch_stride(shape) + product_stride(shape)); }
 
     // Weights that no cache keeps until they are used go past the caches.
-    static void pack(const WinogradShape& shape, const float* filters, float* packed) {
+    static void pack(const WinogradShape& shape, const float* filters, std::int64_t first, std::int64_t last, float* packed) {
         constexpr std::int64_t cached_floats = 1 << 20;
         const bool aligned = reinterpret_cast<std::uintptr_t>(packed) % sizeof(V) == 0;
-        if (!aligned || weight_floats(shape) <= cached_floats) return pack_panels<false>(shape, filters, packed);
-        pack_panels<true>(shape, filters, packed);
+        if (!aligned || weight_floats(shape) <= cached_floats) return pack_panels<false>(shape, filters, first, last, packed);
+        pack_panels<true>(shape, filters, first, last, packed);
         Isa::fence();
     }
 
@@ -93,25 +93,26 @@ private:
     }
 
     template <bool Streamed>
-    static void pack_panels(const WinogradShape& shape, const float* filters, float* packed) {
-        for (std::int64_t output = 0; output < shape.outputs;) {
+    static void pack_panels(const WinogradShape& shape, const float* filters, std::int64_t first, std::int64_t last, float* packed) {
+        for (std::int64_t output = first; output < last;) {
             const std::int64_t width = panel_width(shape, output);
+            const float* const from = filters + (output - first) * shape.inputs * 9;
             float* const panel = packed + output * points * shape.inputs;
             for (std::int64_t input = 0; input < shape.inputs; ++input)
                 if (width == lanes)
-                    pack_filters<lanes, Streamed>(shape, filters, output, input, panel);
+                    pack_filters<lanes, Streamed>(shape, from, input, panel);
                 else
-                    pack_filters<2 * lanes, Streamed>(shape, filters, output, input, panel);
+                    pack_filters<2 * lanes, Streamed>(shape, from, input, panel);
             output += width;
         }
     }
 
     // G g G^T of `Width` filters with the same input channel, into packed[point][input][output].
     template <int Width, bool Streamed>
-    static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t output, std::int64_t input, float* packed) {
+    static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t input, float* packed) {
         double g[3][3][Width], half[6][3][Width], full[6][Width];
         for (int k = 0; k < Width; ++k) {
-            const float* const filter = filters + ((output + k) * shape.inputs + input) * 9;
+            const float* const filter = filters + (k * shape.inputs + input) * 9;
             for (int i = 0; i < 9; ++i) g[i / 3][i % 3][k] = filter[i];
         }
         for (int j = 0; j < 3; ++j) transform_filter<Width>(g[0][j], g[1][j], g[2][j], &half[0][j], 3);
@@ -317,7 +318,7 @@ private:
 template <class Isa>
 constexpr WinogradKernels kernels_of() {
     using Kernel = WinogradKernel<Isa>;
-    return {Isa::lanes, Isa::rows, Kernel::weight_floats, Kernel::scratch_floats, Kernel::pack, Kernel::run};
+    return {Isa::lanes, Isa::rows, Kernel::weight_floats, Kernel::scratch_floats, Kernel::pack, 2 * Isa::lanes, Kernel::run};
 }
 
 }  // namespace

@@ -72,10 +72,11 @@ TEST(CompiledRecalibration, RunsThroughEveryArchitecture) {
         CpuNetwork cpu(plan, {.batch = 8, .instruction_set = instruction_set()});
         const std::span<const float> parameters(weights.parameters.const_data_ptr<float>(),
                                                 static_cast<std::size_t>(weights.parameters.numel()));
-        for (std::size_t i = 0; i < plan.layers.size(); ++i) {
-            FoldedLayer layer;
-            fold_layer(parameters_only(plan.layers[i]), network.space, parameters, {}, layer);
-            cpu.load(i, layer);
+        for (std::size_t i = 0; i < cpu.parts().size(); ++i) {
+            const auto& [layer, first, last] = cpu.parts()[i];
+            FoldedLayer folded;
+            fold_outputs(parameters_only(plan.layers[layer]), first, last, network.space, parameters, {}, folded);
+            cpu.load(i, folded);
         }
         CpuNetwork::Stream stream(cpu);
         const auto images = random_split(network, 8, 52).images;

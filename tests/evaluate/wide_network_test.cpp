@@ -18,9 +18,10 @@ std::span<const float> values(const at::Tensor& tensor) {
 at::Tensor wide_logits(const model::Network& network, const model::Weights& weights, const at::Tensor& images) {
     const Plan plan = make_plan(network);
     CpuNetwork cpu(plan, {.batch = images.size(0), .instruction_set = "avx512"});
-    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    for (std::size_t i = 0; i < cpu.parts().size(); ++i) {
+        const auto& [layer, first, last] = cpu.parts()[i];
         FoldedLayer folded;
-        fold_layer(plan.layers[i], network.space, values(weights.parameters), values(weights.states), folded);
+        fold_outputs(plan.layers[layer], first, last, network.space, values(weights.parameters), values(weights.states), folded);
         cpu.load(i, folded);
     }
     CpuNetwork::Stream stream(cpu);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -76,7 +77,7 @@ Outcome run(const WinogradKernels& kernels, const Problem& problem, Residual res
     const WinogradShape& shape = problem.shape;
     std::vector<float> packed(static_cast<std::size_t>(kernels.weight_floats(shape)));
     std::vector<float> scratch(static_cast<std::size_t>(kernels.scratch_floats(shape)), std::numeric_limits<float>::quiet_NaN());
-    kernels.pack(shape, problem.filters.data(), packed.data());
+    kernels.pack(shape, problem.filters.data(), 0, shape.outputs, packed.data());
     const std::vector<float> source = grouped(problem.source, shape, shape.inputs, kernels.lanes);
     std::vector<float> destination = grouped(problem.residual, shape, shape.outputs, kernels.lanes);
     const bool finite = kernels.run(shape, {.source = source.data(),
@@ -202,12 +203,18 @@ TEST_P(Winograd, PacksLargeWeightsAlikeAtEveryPlace) {
         void* at = memory.data();
         std::size_t space = memory.size() * sizeof(float);
         float* const packed = static_cast<float*>(std::align(64, 0, at, space)) + shift_bytes / sizeof(float);
-        kernels().pack(shape, problem.filters.data(), packed);
+        kernels().pack(shape, problem.filters.data(), 0, shape.outputs, packed);
         return std::vector<float>(packed, packed + count);
     };
     const std::vector<float> aligned = pack(0);
     EXPECT_TRUE(aligned == pack(sizeof(float)));
     EXPECT_NE(aligned.back(), 0);
+
+    std::vector<float> in_parts(count, 0.F);
+    for (std::int64_t first = 0; first < shape.outputs; first += kernels().panel_outputs)
+        kernels().pack(shape, problem.filters.data() + first * shape.inputs * 9, first,
+                       std::min(first + kernels().panel_outputs, shape.outputs), in_parts.data());
+    EXPECT_TRUE(aligned == in_parts);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Winograd, testing::ValuesIn(variants), [](const auto& info) { return info.param.name; });
