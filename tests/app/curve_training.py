@@ -203,12 +203,13 @@ def check_sweep(folder: Path) -> None:
         single["train"]["seed"] = int(row["run"][-1])
         train(folder, single)
         for name in ("bend-1.safetensors", "curve.yaml", "history.csv"):
-            bits = [(where / name).read_bytes() for where in (Path(single["output"]["folder"]), *(folder / f"sweep-{r}" / row["run"] for r in (1, 2)))]
+            places = [Path(single["output"]["folder"]), *(folder / f"sweep-{ranks}" / row["run"] for ranks in (1, 2))]
+            bits = [(place / name).read_bytes() for place in places]
             expect(bits[0] == bits[1] == bits[2], f"{name} of run {row['run']}")
 
 
 def authors_names(architecture: str, renamed: dict, bends: int, kind: str) -> dict:
-    """Names and shapes that the strict load of the authors' CurveNet wants: CurveModules in place of layers, buffers of the coefficients."""
+    """Names and shapes that the strict load of the authors' CurveNet wants: CurveModules in place of layers, the coefficients' buffers."""
     wanted = {"coeff_layer.range": [bends]}
     if kind == "bezier":
         wanted |= {"coeff_layer.binom": [bends], "coeff_layer.rev_range": [bends]}
@@ -222,7 +223,8 @@ def authors_names(architecture: str, renamed: dict, bends: int, kind: str) -> di
 
 def check_authors_form(folder: Path) -> None:
     """What their program loads strictly, and what is read back as FILE#bend=J as ends of another curve."""
-    convfc = {"conv_part.0": "conv1", "conv_part.3": "conv2", "conv_part.6": "conv3", "fc_part.0": "fc4", "fc_part.2": "fc5", "fc_part.4": "fc6"}
+    convfc = {"conv_part.0": "conv1", "conv_part.3": "conv2", "conv_part.6": "conv3"}
+    convfc |= {"fc_part.0": "fc4", "fc_part.2": "fc5", "fc_part.4": "fc6"}
     for architecture, renamed, kind in (("convfc", convfc, "bezier"), ("preresnet110", {"downsample.0": "downsample"}, "polychain")):
         config = curve_config(folder / architecture, architecture, write_ends(folder, architecture), kind=kind)
         config["data"]["limit"] = config["train"]["batch"] = 4
