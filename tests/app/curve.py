@@ -1,5 +1,5 @@
-"""`orograph curve` against plain PyTorch: a Bezier curve of 3 and of 5 points and a polygonal chain at 20 values of t with recalibrated batch
-norm, the segment, a list of checkpoints; the summary attributes and the table that `show` prints.
+"""`orograph curve` against plain PyTorch: a Bezier curve of 3 and of 5 points and a polygonal chain at 20 values of t with recalibrated
+batch norm, the segment, a list of checkpoints; the summary attributes and the table that `show` prints.
 
 usage: curve.py PROGRAM
 """
@@ -93,7 +93,8 @@ def check_table(path: Path, kind: str, attributes: dict) -> None:
     rows = re.search(r"^curve( .*)\n(\w+)( .*)$", text, re.MULTILINE)
     expect(rows and rows[2] == kind and rows[1].split() == ["min", "max", "int", "min", "max", "int", "length"], f"table of show: {text}")
     train, test = attributes["train_loss"], attributes["test_acc"]
-    expected = [train["min"], train["max"], train["int"], 100 - test["max"], 100 - test["min"], 100 - test["int"], attributes["dl"]["length"]]
+    errors = [100 - test[key] for key in ("max", "min", "int")]
+    expected = [train["min"], train["max"], train["int"], *errors, attributes["dl"]["length"]]
     numbers = [float(word) for word in rows[3].split()]
     expect(np.allclose(numbers, expected, rtol=0, atol=5e-3 + 1e-9), f"table of show: {numbers}, attributes {expected}")
     expect(len(rows[0].split("\n")[0]) == len(rows[0].split("\n")[1]), f"table of show is not aligned: {rows[0]}")
@@ -147,7 +148,8 @@ def check_index(folder: Path, paths: list) -> None:
     (folder / "curve.yaml").write_text(f"kind: bezier\nbends: [{', '.join(order)}]\nweight_decay: {DECAY}\narchitecture: resnet20\n")
     for name, reference, kind in (("index", "bezier3", {}), ("straight", "segment2", {"kind": "segment"})):
         t = [0, 1, 20] if name == "index" else [0.9, 0.2, 3]
-        mine, theirs = (read(path) for path in (run_curve(folder, name, {"file": str(folder / "curve.yaml")} | kind, t), folder / f"{reference}.h5"))
+        mine = read(run_curve(folder, name, {"file": str(folder / "curve.yaml")} | kind, t))
+        theirs = read(folder / f"{reference}.h5")
         expect(all(mine[0][field].tobytes() == theirs[0][field].tobytes() for field in mine[0]), f"{name}: the curve of the index")
         expect(mine[1] == theirs[1], f"{name}: attributes")
 

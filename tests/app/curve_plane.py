@@ -92,7 +92,8 @@ def main() -> None:
         grid = {"x": [0, 1, 3], "y": [0, 1, 2]}
 
         with h5py.File(run_job(folder, "plane", "surface", curve=curve, directions=kinds, grid=grid)) as file:
-            expect(np.allclose(file["plane/points"][()], places, rtol=1e-6, atol=1e-9), f"places {file['plane/points'][()]}, PyTorch {places}")
+            stored = file["plane/points"][()]
+            expect(np.allclose(stored, places, rtol=1e-6, atol=1e-9), f"places {stored}, PyTorch {places}")
             expect(np.allclose(file["xcoordinates"][()], places[1, 0] * np.array([0, 0.5, 1]), rtol=1e-6), "x in distances")
             expect(np.allclose(file["ycoordinates"][()], places[2, 1] * np.array([0, 1]), rtol=1e-6), "y in distances")
             check_directions(file, u, v)

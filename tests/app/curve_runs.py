@@ -107,7 +107,8 @@ def main() -> None:
         expect(result.returncode == 0, f"the reference: {result.stderr[-2000:]}")
         reference = contents(folder / "reference.h5")
         expect("train_loss.int" in reference and "dl.length" in reference, "the summary")
-        for number, (ranks, keys) in enumerate(((2, {}), (3, {}), (2, {"shards": 2}), (3, {"master_works": False, "shards": 2, "threads": 2}))):
+        settings = ((2, {}), (3, {}), (2, {"shards": 2}), (3, {"master_works": False, "shards": 2, "threads": 2}))
+        for number, (ranks, keys) in enumerate(settings):
             result = run(PROGRAM, ["curve", curve_config(folder, str(number), **keys)], ranks)
             expect(result.returncode == 0, f"{ranks} ranks {keys}: {result.stderr[-2000:]}")
             found = contents(folder / f"{number}.h5")

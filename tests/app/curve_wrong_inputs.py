@@ -1,5 +1,5 @@
-"""What a user of `orograph curve` and of planes gets wrong first: one clear line and the right exit code, without mpirun and at 2 ranks, nothing left
-behind.
+"""What a user of `orograph curve` and of planes gets wrong first: one clear line and the right exit code, without mpirun and at 2 ranks;
+nothing left behind.
 
 usage: curve_wrong_inputs.py PROGRAM
 """
@@ -35,7 +35,8 @@ def cases(folder: Path):
     (folder / "broken.yaml").write_text("kind: spline\nbends: [a, b, c]\n")
     (folder / "short.yaml").write_text("kind: bezier\nbends: [a]\n")
 
-    yield "end of another architecture", 65, ["curve.ends[1]", "mlp.safetensors", "conv1.weight"], {"curve": good | {"ends": [a, str(folder / "mlp.safetensors")]}}
+    unlike = good | {"ends": [a, str(folder / "mlp.safetensors")]}
+    yield "end of another architecture", 65, ["curve.ends[1]", "mlp.safetensors", "conv1.weight"], {"curve": unlike}
     yield "bend of another shape", 65, ["curve.bends[0]", "misshapen", "linear.bias"], {"curve": good | {"bends": [misshapen(folder)]}}
     yield "missing bend", 66, ["curve.bends[0]", "nowhere"], {"curve": good | {"bends": ["nowhere.safetensors"]}}
     yield "t beyond 1", 78, ["grid.t", "1.5", "between 0 and 1"], {"curve": good, "grid": {"t": [0, 1.5, 5]}}
@@ -51,7 +52,8 @@ def cases(folder: Path):
     surface = {"job": "surface", "model": {"weights": a}, "directions": plane, "grid": {"x": [0, 1, 2], "y": [0, 1, 2]}}
     line = {"x": {"kind": "plane", "weights": b}, "y": {"kind": "plane", "weights": b}}
     yield "points on a line", 78, ["lies on the line", "directions.y.weights"], surface | {"directions": line}
-    yield "segment without a third point", 78, ["directions.y.weights", "segment"], surface | {"curve": {"kind": "segment", "ends": [a, b]}, "directions": {"x": plane["x"], "y": {"kind": "plane"}}}
+    straight = {"curve": {"kind": "segment", "ends": [a, b]}, "directions": {"x": plane["x"], "y": {"kind": "plane"}}}
+    yield "segment without a third point", 78, ["directions.y.weights", "segment"], surface | straight
 
 
 def check(folder: Path, name: str, code: int, words: list, sections: dict, ranks: int) -> None:
