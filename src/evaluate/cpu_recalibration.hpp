@@ -27,9 +27,9 @@ private:
     Plan plan_;
     CpuNetwork cpu_;
     std::vector<std::unique_ptr<CpuNetwork::Stream>> streams_;  // one a worker, once it has work
-    std::vector<FoldedLayer> folded_;  // one a worker
-    at::Tensor images_;                // as the network takes them
-    at::Tensor tail_;                  // the last ones, and zeros as far as a stream may read
+    std::vector<FoldedLayer> folded_;                           // one a worker
+    at::Tensor images_;                                         // as the network takes them
+    at::Tensor tail_;                                           // the last ones, and zeros as far as a stream may read
     std::int64_t tail_begin_ = 0;
 };
 
