@@ -96,11 +96,19 @@ def draw_blank(axes: Axes, surface: xr.Dataset, field: str) -> None:
     axes.contourf(x, y, np.ma.masked_array(np.zeros(missing.shape), missing), levels=[-1, 1], colors="white")
 
 
+def stretch(surface: xr.Dataset) -> float:
+    """How many times as long y is drawn as x: 1, unless the plane is so narrow that nothing would be seen."""
+    ratio = float(np.ptp(surface.y.values) / np.ptp(surface.x.values))
+    if 0.25 <= ratio <= 4:
+        return 1.0
+    return 0.6 / ratio if ratio < 1 else 1.6 / ratio
+
+
 def prepare(axes: Axes, surface: xr.Dataset) -> None:
-    """Limits, equal aspect, labels."""
+    """Limits, aspect, labels."""
     axes.set_xlim(surface.x.values.min(), surface.x.values.max())
     axes.set_ylim(surface.y.values.min(), surface.y.values.max())
-    axes.set_aspect("equal")
+    axes.set_aspect(stretch(surface))
     axes.set_xlabel(axis_label(surface, "x"))
     axes.set_ylabel(axis_label(surface, "y"))
 

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from .choosing import ScaleRequest, choose_scale
-from .contour import draw_contour, draw_filled
+from .contour import draw_contour, draw_filled, stretch
 from .errors import ExitCode, OrographError
 from .fields import is_accuracy
 from .labels import caption, common_title, directions_label, field_label, panel_titles
@@ -51,11 +51,18 @@ def plane_figure(kind: str, surfaces: list[xr.Dataset], paths: list, field: str,
         blank = "left out" if kind == "surface" else "hatched"
         notes = [
             directions_label(surfaces) if kind == "surface" else solutions_caption(surfaces),
+            "" if kind == "surface" else stretch_note(surfaces),
             scale.origin_note(),
             caption(surfaces, titles, [field], blank, "at the end of the scale"),
         ]
         finish(figure, surfaces, title, "\n".join(filter(None, notes)))
     return figure
+
+
+def stretch_note(surfaces: list[xr.Dataset]) -> str:
+    """For the caption: empty where all planes are drawn to one scale."""
+    factors = [stretch(surface) for surface in surfaces]
+    return "" if set(factors) == {1.0} else f"y is drawn {', '.join(number(factor, 2) for factor in factors)} times as long as x"
 
 
 def bar_name(kind: str, surfaces: list[xr.Dataset], field: str) -> str:
@@ -101,10 +108,10 @@ def make_panels(count: int, height: float, layout: str, width: float = PANEL_INC
 
 
 def panel_height(kind: str, surfaces: list[xr.Dataset]) -> float:
-    """Of the tallest plane at equal aspect, within reason."""
+    """Of the tallest plane, within reason."""
     if kind == "surface":
         return PANEL_INCHES * 0.85
-    ratios = [np.ptp(surface.y.values) / np.ptp(surface.x.values) for surface in surfaces]
+    ratios = [stretch(surface) * np.ptp(surface.y.values) / np.ptp(surface.x.values) for surface in surfaces]
     return PANEL_INCHES * float(np.clip(max(ratios), 0.3, 2.0))
 
 

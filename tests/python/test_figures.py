@@ -210,3 +210,11 @@ def test_constant_field_is_drawn(tmp_path):
     path = write_surface(tmp_path / "flat.h5", axes, {"train_loss": np.full((4, 3), 2.3)})
     for kind in ("contour", "filled", "surface"):
         assert panels(make_figure(kind, [path]))
+
+
+def test_a_narrow_plane_is_stretched_and_says_so(tmp_path):
+    axes = {"x": np.linspace(0, 40, 9), "y": np.linspace(0, 5, 6)}
+    values = {"train_loss": bowl(axes["x"][:, None], axes["y"][None, :])}
+    figure = make_figure("filled", [write_surface(tmp_path / "narrow.h5", axes, values)])
+    assert panels(figure)[0].get_aspect() == pytest.approx(0.6 * 40 / 5)
+    assert "y is drawn 4.8 times as long as x" in figure._supxlabel.get_text()
