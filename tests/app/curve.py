@@ -15,8 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parent))
-from curve_oracle import bezier, flat, losses, model_at, point_on, polychain, recalibrate, write_points  # noqa: E402
-from plain_pytorch import load_split  # noqa: E402
+from curve_oracle import bezier, flat, load_data, losses, model_at, point_on, polychain, recalibrate, write_points  # noqa: E402
 from program import expect, report_checks, run, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
@@ -156,10 +155,7 @@ def check_index(folder: Path, paths: list) -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    data = {}
-    for split in ("train", "test"):
-        images, labels = load_split(split, IMAGES)
-        data[split] = (images.float(), labels)
+    data = load_data(IMAGES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = write_points(folder)

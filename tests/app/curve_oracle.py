@@ -6,10 +6,15 @@ import math
 from pathlib import Path
 
 import torch
-from plain_pytorch import evaluate, make_model
+from plain_pytorch import evaluate, load_split, make_model
 from safetensors.torch import load_file, save_file
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "resnet20.safetensors"
+
+
+def load_data(count: int) -> dict:
+    """The first `count` images (float32) and labels of each split."""
+    return {split: (images.float(), labels) for split in ("train", "test") for images, labels in [load_split(split, count)]}
 
 
 def moved_copy(seed: int, size: float) -> dict:

@@ -1,30 +1,18 @@
-#include "pointwise.hpp"
-
-#include "orograph/core/cores.hpp"
+#include "pointwise_variants.hpp"
 
 #include <gtest/gtest.h>
 
 #include <random>
-#include <string_view>
 #include <vector>
 
 namespace orograph::evaluate {
 
 namespace {
 
-struct Variant {
-    const char* name;
-    const PointwiseKernel* kernel;
-    const char* needs;
-};
-
-const Variant variants[] = {{"sse2", &pointwise_sse2, ""}, {"avx2", &pointwise_avx2, "avx2"}, {"avx512", &pointwise_avx512, "avx512"}};
-
 class ChannelSums : public testing::TestWithParam<Variant> {
 protected:
     void SetUp() override {
-        const std::string_view cpu = instruction_set(), needs = GetParam().needs;
-        if (!needs.empty() && !cpu.starts_with(needs) && !(needs == "avx2" && cpu.starts_with("avx512"))) GTEST_SKIP();
+        if (!has(GetParam().needs)) GTEST_SKIP() << "this CPU has no " << GetParam().needs;
     }
 };
 

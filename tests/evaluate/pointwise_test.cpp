@@ -1,6 +1,4 @@
-#include "pointwise.hpp"
-
-#include "orograph/core/cores.hpp"
+#include "pointwise_variants.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,26 +8,12 @@
 #include <cstring>
 #include <limits>
 #include <random>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace orograph::evaluate {
 
 namespace {
-
-struct Variant {
-    const char* name;
-    const PointwiseKernel* kernel;
-    const char* needs;
-};
-
-const Variant variants[] = {{"sse2", &pointwise_sse2, ""}, {"avx2", &pointwise_avx2, "avx2"}, {"avx512", &pointwise_avx512, "avx512"}};
-
-bool has(std::string_view needs) {
-    const std::string_view cpu = instruction_set();
-    return needs.empty() || cpu.starts_with(needs) || (needs == "avx2" && cpu.starts_with("avx512"));
-}
 
 float to_float(std::uint16_t bits) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
