@@ -8,6 +8,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 
@@ -87,11 +89,28 @@ std::size_t inflate(gzFile file, std::span<std::byte> bytes, const fs::path& pat
     return done;
 }
 
+// ".NAME.tmp-PID", one name for each process, so that two that write the same file do not mix their bytes.
+std::string temporary_prefix(const fs::path& target) {
+    return cat(".", target.filename().string(), ".tmp-");
+}
+
+// Temporary files of processes that were killed while they wrote `target`.
+void remove_leftovers(const fs::path& target) {
+    const std::string prefix = temporary_prefix(target);
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder_of(target), ignored)) {
+        const std::string name = entry.path().filename().string();
+        if (!name.starts_with(prefix)) continue;
+        const long process = std::strtol(name.c_str() + prefix.size(), nullptr, 10);
+        if (process > 0 && ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) fs::remove(entry.path(), ignored);
+    }
+}
+
 // A file that vanishes unless it is kept.
 class TemporaryFile {
 public:
     explicit TemporaryFile(const fs::path& target)
-        : path_(folder_of(target) / cat(".", target.filename().string(), ".tmp-", ::getpid())), file_(path_, O_WRONLY | O_CREAT | O_TRUNC) {
+        : path_(folder_of(target) / cat(temporary_prefix(target), ::getpid())), file_(path_, O_WRONLY | O_CREAT | O_TRUNC) {
         OROGRAPH_VALIDATE(file_.is_open(), code_of_errno(), "cannot create ", target, ": ", errno_text(), "; choose another place");
     }
     ~TemporaryFile() {
@@ -150,6 +169,7 @@ std::vector<std::byte> read_gzip(const fs::path& path, std::uint64_t expected_by
 
 void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
     create_parent_folders(path);
+    remove_leftovers(path);
     TemporaryFile temporary(path);
     temporary.fill(bytes, path);
     temporary.rename_to(path);

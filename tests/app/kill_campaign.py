@@ -1,13 +1,13 @@
-"""Kills a surface job with SIGKILL again and again, and checks that nothing is lost or torn and that the end is bitwise the undisturbed file.
+"""Kills a job with SIGKILL again and again, and checks that nothing is lost or torn and that the end is bitwise what an undisturbed run leaves.
 
-usage: kill_campaign.py PROGRAM [CONFIG] [--kills N] [--seed S] [--ranks R]
+usage: kill_campaign.py PROGRAM [--job surface|curve|sweep|train] [--kills N] [--seed S] [--ranks R]
 
-CONFIG should run for a few seconds; without one, a surface of a small mlp on Fashion-MNIST. One rank, all ranks or mpirun itself is killed at random
-instants, while the file is being created too. After each kill the file, where there is one, must open in h5py and h5dump, hold every point that was
-ever seen or reported as done, and hold it with the reference's bits.
+One rank, all ranks or mpirun itself is killed at these instants, in turn: while the file is written under its temporary name, just after it got its own, while
+points are computed, while a run goes on with the file, after SIGUSR1, and at the end. After each kill the surface file, where there is one, must open in h5py and h5dump,
+hold every point that was ever seen or reported as done with the reference's bits, and the next run must not compute it again; a training run must have
+a whole resume state that is not older than the one seen before.
 """
 import argparse
-import itertools
 import os
 import random
 import re
@@ -17,59 +17,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 
-import h5py
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parent))
-from program import ENVIRONMENT, mlp_weights, surface_config, write_config  # noqa: E402
+from kill_targets import TARGETS  # noqa: E402
+from program import ENVIRONMENT  # noqa: E402
 
 DEADLINE_S = 300  # for anything that should take seconds: beyond it the job hangs
 VICTIMS = ("one rank", "all ranks", "mpirun")
-
-
-@dataclass
-class Contents:
-    """A surface file's arrays, flat and as unsigned integers, so that they compare bitwise."""
-
-    bits: dict
-    done: np.ndarray
-
-    @staticmethod
-    def read(path: Path) -> "Contents":
-        with h5py.File(path, "r") as file:
-            status = file["status"][...].ravel()
-            fields = [name.strip() for name in as_text(file.attrs["fields"]).split(",")]
-            bits = {name: file[name][...].ravel().view(np.uint64) for name in fields}
-            bits["crc32"] = file["crc32"][...].ravel()
-        bits["status"] = status
-        return Contents(bits, (status == 1) | (status == 2))
-
-    def differences(self, reference: "Contents", where: np.ndarray) -> tuple:
-        """(values compared, list of what differs) at the points `where`."""
-        if self.bits.keys() != reference.bits.keys():
-            return 0, [f"datasets are {sorted(self.bits)}, not {sorted(reference.bits)}"]
-        found = []
-        for name, values in self.bits.items():
-            wrong = int((values[where] != reference.bits[name][where]).sum())
-            if wrong:
-                found.append(f"{name} differs at {wrong} points")
-        return int(where.sum()) * len(self.bits), found
-
-
-def as_text(value) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+INSTANTS = ("creating", "running", "created", "resuming", "draining", "running", "finishing")
+FRESH = ("creating", "created")  # begin without a file
 
 
 class Job:
     """One run of the program under mpirun, in a session of its own."""
 
-    def __init__(self, program: str, config: Path, output: Path, ranks: int, scratch: Path):
-        settings = {"output.file": output, "run.progress": "lines", "run.progress_s": 0.1}
-        line = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", program, "surface", str(config)]
-        line += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    def __init__(self, program: str, arguments: list, ranks: int, scratch: Path):
+        line = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", program, *map(str, arguments)]
         environment = dict(ENVIRONMENT, OMP_NUM_THREADS="1", TMPDIR=str(scratch), OMPI_MCA_btl_vader_backing_directory=str(scratch))
         self.program = os.path.realpath(program)
         self.log = scratch / "job.log"
@@ -102,18 +67,10 @@ class Job:
     def running(self) -> bool:
         return self.process.poll() is None
 
-    def kill(self, victim: str, chance: random.Random) -> bool:
-        """SIGKILLs `victim`; False where it had ended already."""
-        ranks = self.ranks()
+    def kill(self, victim: str, ranks: list, chance: random.Random) -> bool:
+        """SIGKILLs `victim`, of `ranks` found before, as finding them takes longer than some instants; False where it had ended already."""
         targets = {"mpirun": [self.process.pid], "all ranks": ranks, "one rank": [chance.choice(ranks)] if ranks else []}[victim]
-        hit = 0
-        for pid in targets:
-            try:
-                os.kill(pid, signal.SIGKILL)
-                hit += 1
-            except ProcessLookupError:
-                pass
-        return hit > 0
+        return sum([send_kill(pid) for pid in targets]) > 0
 
     def wait_until_gone(self, limit_s: float = 20) -> bool:
         """True where every process of the session ended by itself within the limit; what is left is killed."""
@@ -121,172 +78,151 @@ class Job:
         while time.monotonic() < end:
             if not self.running() and not self.members():
                 return True
-            time.sleep(0.02)
+            time.sleep(0.05)
         self.end()
         return False
 
     def end(self):
         for pid in self.members():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            send_kill(pid)
         self.process.wait()
 
-    def points_reported(self) -> int:
-        counts = re.findall(r"(\d+)/\d+ points", self.log.read_text(errors="replace"))
-        return int(counts[-1]) if counts else 0
+    def wait_for(self, condition, pause_s: float = 0.0005):
+        """Until `condition` holds or the job has ended."""
+        end = time.monotonic() + DEADLINE_S
+        while self.running() and not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"the job hangs:\n{self.text()}")
+            time.sleep(pause_s)
 
-    def points_computed(self) -> int:
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def progress(self) -> list:
+        """The counts of its progress lines: what was in the file, and was reported."""
+        return [int(count) for count in re.findall(r"(\d+)/\d+ (?:points|runs)", self.text())]
+
+    def computed(self) -> int:
         """As its last line says; -1 where it does not."""
-        found = re.findall(r"(\d+) of \d+ points computed", self.log.read_text(errors="replace"))
+        found = re.findall(r"(\d+) of \d+ points computed", self.text())
         return int(found[-1]) if found else -1
+
+
+def send_kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+        return True
+    except ProcessLookupError:
+        return False
 
 
 class Campaign:
     def __init__(self, options, folder: Path):
         self.options = options
-        self.folder = folder
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
-        self.output = folder / "surface" / "killed.h5"
-        self.output.parent.mkdir()
         self.chance = random.Random(options.seed)
-        self.faults, self.compared, self.kills, self.leftovers, self.finished_files = [], 0, 0, 0, 0
-        self.seen = None  # points that have been done in the present file
+        self.target = TARGETS[options.job](folder)
+        self.faults, self.leftovers, self.finished = [], 0, 0
+        self.counts = Counter()
 
     def run(self):
-        self.config = self.options.config or default_config(self.folder)
-        self.make_reference()
-        print(f"{'kill':>4}  {'victim':9}  {'when':8}  {'points':>12}  {'reported':>8}  {'gone':4}  result", flush=True)
-        tries = itertools.count()
-        while self.kills < self.options.kills:
-            if next(tries) > 10 * self.options.kills:
+        begin = time.monotonic()
+        job = self.start(self.target.reference)
+        job.wait_for(self.target.reference_begun, 0.005)
+        working = time.monotonic()
+        if job.process.wait(DEADLINE_S) != 0:
+            sys.exit(f"the undisturbed run failed:\n{job.text()}")
+        self.working_s = time.monotonic() - working
+        print(f"undisturbed: {self.target.read_reference()}, {time.monotonic() - begin:.2f} s, of which {self.working_s:.2f} s with the file", flush=True)
+        print(f"{'kill':>4}  {'victim':9}  {'when':9}  {'in the file':>14}  {'reported':>8}  {'gone':4}  result", flush=True)
+        tries = 0
+        while self.kills() < self.options.kills:
+            tries += 1
+            if tries > 10 * self.options.kills:
                 return self.fault("the job ends before it can be killed; use a longer one")
-            creating = self.kills % 4 == 0
-            if creating:
-                self.start_afresh()
-            self.kill_once(VICTIMS[self.kills % 3], creating)
-        self.finish()
+            self.kill_once(VICTIMS[self.kills() % len(VICTIMS)], INSTANTS[self.kills() % len(INSTANTS)])
+        self.check_end(self.start(self.target.output))
+
+    def kills(self) -> int:
+        return sum(self.counts.values())
 
     def start(self, output: Path) -> Job:
-        self.job = Job(self.options.program, self.config, output, self.options.ranks, self.scratch)
+        self.job = Job(self.options.program, self.target.arguments(output), self.options.ranks, self.scratch)
         return self.job
 
     def fault(self, text: str):
         self.faults.append(text)
         print(f"FAULT: {text}", flush=True)
 
-    def make_reference(self):
-        path = self.folder / "reference" / "reference.h5"
-        path.parent.mkdir()
-        job = self.start(path)
-        wait_for(path.exists, job)
-        begin = time.monotonic()
-        if job.process.wait(DEADLINE_S) != 0:
-            sys.exit(f"the undisturbed run failed:\n{job.log.read_text(errors='replace')}")
-        self.surface_s = time.monotonic() - begin
-        self.reference = Contents.read(path)
-        if not self.reference.done.all():
-            sys.exit("the undisturbed run left points undone")
-        print(f"undisturbed: {self.reference.done.size} points in {self.surface_s:.2f} s, {len(self.reference.bits)} datasets", flush=True)
-
-    def start_afresh(self):
-        shutil.rmtree(self.output.parent)
-        self.output.parent.mkdir()
-        self.seen = None
-
-    def kill_once(self, victim: str, creating: bool):
-        job = self.start(self.output)
-        if creating:
-            wait_for(lambda: self.output.exists() or any(self.output.parent.glob(".*creating*")), job)
-            time.sleep(self.chance.uniform(0, 0.004))
+    def wait_for_instant(self, job: Job, instant: str) -> list:
+        """Waits for the instant; the job's ranks."""
+        target, chance = self.target, self.chance
+        job.wait_for(target.locked, 0.002)
+        ranks = job.ranks()
+        if instant == "creating":
+            job.wait_for(target.temporary)
+            time.sleep(chance.choice((0, chance.uniform(0, 0.004))))
+        elif instant == "created":
+            job.wait_for(target.begun)
+        elif instant == "resuming":
+            time.sleep(chance.uniform(0, 0.02))
+        elif instant == "finishing":
+            job.wait_for(target.finishing, 0.001)
         else:
-            wait_for(lambda: self.output.exists() and job.points_reported() > 0, job)
-            time.sleep(self.chance.uniform(0, 0.4 * self.surface_s))
-        if not (job.running() and job.kill(victim, self.chance)):
-            return self.check_end_and_start_afresh(job)
-        self.kills += 1
+            job.wait_for(lambda: target.begun() and (job.progress() or not target.reports), 0.005)
+            time.sleep(chance.uniform(0, 0.6 * self.working_s))
+            if instant == "draining" and job.running():
+                job.process.send_signal(signal.SIGUSR1)
+                time.sleep(chance.uniform(0, 0.03))
+        return ranks
+
+    def kill_once(self, victim: str, instant: str):
+        if instant in FRESH:
+            self.target.clear()
+        job = self.start(self.target.output)
+        ranks = self.wait_for_instant(job, instant)
+        if not (job.running() and job.kill(victim, ranks, self.chance)):
+            self.check_end(job)
+            return self.target.clear()
+        self.counts[instant, victim] += 1
         gone = job.wait_until_gone()
         self.leftovers += not gone
         before = len(self.faults)
-        points = self.check_after_kill(job.points_reported())
+        reported = job.progress()
+        found = self.target.check_after_kill(reported, self.fault)
         result = "ok" if len(self.faults) == before else "FAULT"
-        when = "creating" if creating else "running"
-        print(f"{self.kills:>4}  {victim:9}  {when:8}  {points:>12}  {job.points_reported():>8}  {'yes' if gone else 'no':4}  {result}", flush=True)
-
-    def check_after_kill(self, reported: int) -> str:
-        """What is in the file, for the table."""
-        if not self.output.exists():
-            if reported or self.seen is not None:
-                self.fault("the file is gone")
-            return "no file"
-        dump = subprocess.run(["h5dump", "-H", self.output], capture_output=True, text=True)
-        if dump.returncode != 0:
-            self.fault(f"h5dump -H fails: {dump.stderr.strip()}")
-        try:
-            contents = Contents.read(self.output)
-        except (OSError, KeyError) as error:
-            self.fault(f"h5py cannot read the file: {error}")
-            return "unreadable"
-        compared, differences = contents.differences(self.reference, contents.done)
-        self.compared += compared
-        for difference in differences:
-            self.fault(difference)
-        if contents.done.sum() < reported:
-            self.fault(f"{reported} points were reported, {contents.done.sum()} are in the file")
-        if self.seen is not None and (self.seen & ~contents.done).any():
-            self.fault(f"{int((self.seen & ~contents.done).sum())} points that were done are not any more")
-        self.seen = contents.done
-        return f"{int(contents.done.sum())}/{contents.done.size}"
-
-    def finish(self):
-        """Goes on to the end, with what is missing only."""
-        missing = int((~self.seen).sum()) if self.seen is not None else self.reference.done.size
-        job = self.start(self.output)
-        code = job.process.wait(DEADLINE_S)
-        if code == 0 and job.points_computed() != missing:
-            self.fault(f"{missing} points were missing, but the last run computed {job.points_computed()}")
-        self.check_end(job)
-
-    def check_end_and_start_afresh(self, job: Job):
-        self.check_end(job)
-        self.start_afresh()
+        last = reported[-1] if reported else 0
+        print(f"{self.kills():>4}  {victim:9}  {instant:9}  {found:>14}  {last:>8}  {'yes' if gone else 'no':4}  {result}", flush=True)
 
     def check_end(self, job: Job):
-        """A run that was not killed: complete, all bits equal, nothing left beside the file."""
-        code = job.process.wait(DEADLINE_S)
+        """A run that was not killed: complete or drained; complete ones leave the reference's bits and nothing beside."""
+        try:
+            code = job.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            return self.fault(f"a run that nobody killed hangs: {job.text()[-2000:]}")
+        if code == 75:
+            self.target.check_after_kill(job.progress(), self.fault)
+            return self.check_end(self.start(self.target.output))
         if code != 0:
-            return self.fault(f"a run that nobody killed ended with {code}: {job.log.read_text(errors='replace')[-2000:]}")
-        contents = Contents.read(self.output)
-        compared, differences = contents.differences(self.reference, np.ones_like(self.reference.done))
-        self.compared += compared
-        for difference in differences:
-            self.fault(f"at the end {difference}")
-        for path in self.output.parent.glob(".*creating*"):
-            self.fault(f"{path.name} is left behind")
-        self.finished_files += 1
+            return self.fault(f"a run that nobody killed ended with {code}: {job.text()[-2000:]}")
+        self.target.check_end(job.computed(), self.fault)
+        self.finished += 1
 
-
-def wait_for(condition, job: Job):
-    """Until `condition` holds or the job has ended."""
-    end = time.monotonic() + DEADLINE_S
-    while job.running() and not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"the job hangs:\n{job.log.read_text(errors='replace')}")
-        time.sleep(0.0005)
-
-
-def default_config(folder: Path) -> Path:
-    mlp_weights(folder / "mlp.safetensors")
-    config = surface_config(folder, data={"limit": 200}, grid={"x": [-1, 1, 40], "y": [-1, 1, 25]})
-    return write_config(folder / "campaign.yaml", config)
+    def print_table(self):
+        print(f"\n{'instant':10}" + "".join(f"{victim:>11}" for victim in VICTIMS))
+        for instant in dict.fromkeys(INSTANTS):
+            print(f"{instant:10}" + "".join(f"{self.counts[instant, victim]:>11}" for victim in VICTIMS))
+        print(
+            f"{self.options.job}: {self.kills()} kills, {self.finished} runs finished, {self.target.compared} values compared, "
+            f"{self.leftovers} jobs that did not end by themselves, {len(self.faults)} faults"
+        )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
-    parser.add_argument("config", nargs="?", type=Path)
+    parser.add_argument("--job", choices=sorted(TARGETS), default="surface")
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ranks", type=int, default=3)
@@ -298,11 +234,8 @@ def main() -> int:
     finally:
         campaign.job.end()
         shutil.rmtree(folder, ignore_errors=True)
-    print(
-        f"{campaign.kills} kills, {campaign.finished_files} files finished, {campaign.compared} values compared, "
-        f"{campaign.leftovers} jobs that did not end by themselves, {len(campaign.faults)} faults"
-    )
-    return 1 if campaign.faults or campaign.compared == 0 else 0
+    campaign.print_table()
+    return 1 if campaign.faults or campaign.target.compared == 0 else 0
 
 
 if __name__ == "__main__":
