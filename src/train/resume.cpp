@@ -108,6 +108,7 @@ struct RunFolder::Finding {
     std::optional<TensorFile> file;
     RunState state;
     std::string problem;
+    std::string name;  // of the file
 };
 
 RunFolder::RunFolder(const Place& place) : place_(place), lock_(place.folder / "train") {
@@ -125,19 +126,20 @@ RunFolder::Finding RunFolder::find(const NamedTensors& tensors) const {
                 return {{},
                         {},
                         cat("the folder ", place_.folder.string(),
-                            " holds a training run with another recipe, network, data or number of ranks")};
+                            " holds a training run with another recipe, network, data or number of ranks"),
+                        ""};
             }
             check_shapes(file, tensors);
             RunState state = state_from(file);
             if (!broken.empty()) log::warn(cat(broken, "; going on from ", path(name).string()));
-            return {std::move(file), std::move(state), ""};
+            return {std::move(file), std::move(state), "", name};
         } catch (const Error& error) {
             broken = cat(path(name).string(), " cannot be used: ", error.what());
         }
     }
-    if (!broken.empty()) return {{}, {}, cat("the training run in ", place_.folder.string(), " cannot be resumed (", broken, ")")};
+    if (!broken.empty()) return {{}, {}, cat("the training run in ", place_.folder.string(), " cannot be resumed (", broken, ")"), ""};
     if (!files(is_run_file).empty())
-        return {{}, {}, cat("the folder ", place_.folder.string(), " holds checkpoints without a resume file")};
+        return {{}, {}, cat("the folder ", place_.folder.string(), " holds checkpoints without a resume file"), ""};
     return {};
 }
 
@@ -151,6 +153,7 @@ std::optional<RunState> RunFolder::restore(const NamedTensors& tensors) {
     }
     if (!finding.file) return std::nullopt;
     fill(*finding.file, tensors);
+    if (finding.name == next_name) take_next();
     return finding.state;
 }
 
@@ -163,6 +166,11 @@ void RunFolder::save(const RunState& state, const NamedTensors& tensors) {
                      {"history", to_csv(state.history)}};
     for (const auto& [name, tensor] : tensors) file.tensors.push_back(to_file_tensor(name, tensor));
     write_safetensors(path(next_name), std::move(file));
+    take_next();
+}
+
+// The next file becomes the newest; where a run ended in between, restore() makes up for it.
+void RunFolder::take_next() {
     if (fs::exists(path(newest_name))) rename_file(path(newest_name), path(previous_name));
     rename_file(path(next_name), path(newest_name));
     sync_path(place_.folder);

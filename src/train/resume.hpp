@@ -40,6 +40,7 @@ private:
 
     std::filesystem::path path(const std::string& name) const { return place_.folder / name; }
     Finding find(const NamedTensors& tensors) const;
+    void take_next();
     // Regular files in the folder; what the user put beside the run's is not touched.
     std::vector<std::filesystem::path> files(bool (*is_wanted)(const std::string& name)) const;
 
