@@ -3,9 +3,11 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/stop.hpp"
+#include "orograph/par/communicator.hpp"
 #include "orograph/par/environment.hpp"
 #include "orograph/par/rendezvous.hpp"
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -13,12 +15,21 @@ namespace {
 
 using orograph::ExitCode;
 
-// Where every rank failed, all leave in order and rank 0 speaks for them; where only some did, the others would wait for ever, so the job is aborted.
+// A file that HDF5 could not write to the end crashes HDF5's own clean-up in MPI_Finalize: rank 0 ends here, and the launcher ends the
+// others.
+[[noreturn]] void leave_at_once(const orograph::par::Communicator& world, ExitCode code) {
+    if (world.rank() > 0) orograph::par::barrier(world);
+    std::_Exit(static_cast<int>(code));
+}
+
+// Where every rank failed, all leave in order and rank 0 speaks for them; where only some did, the others would wait for ever, so the job
+// is aborted.
 int fail(ExitCode code, const std::string& message) {
     const auto world = orograph::par::Communicator::world();
     constexpr double patience_s = 2;
     if (orograph::par::all_arrive(world, patience_s)) {
         orograph::log::error(message);
+        if (code == ExitCode::io) leave_at_once(world, code);
         return world.rank() == 0 ? static_cast<int>(code) : 0;
     }
     orograph::log::self(orograph::log::Level::error, message);
