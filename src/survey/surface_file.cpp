@@ -3,6 +3,7 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/par/shared_folder.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -90,9 +91,8 @@ struct SurfaceFile::Impl {
     std::optional<h5::Dataset> crcs, status;
 };
 
-// On rank 0: the lock first, so that nobody changes what is looked at next.
+// On rank 0, under the lock.
 void SurfaceFile::Impl::prepare(const SurfaceSchema& schema, Overwrite overwrite) {
-    lock.emplace(path);
     std::error_code ignored;
     std::filesystem::remove(h5::creation_path(path), ignored);  // of a run that was killed while creating
     if (const auto surface = find_existing(path, schema, overwrite)) {
@@ -126,6 +126,8 @@ void SurfaceFile::Impl::open(const SurfaceSchema& schema) {
 
 SurfaceFile::SurfaceFile(const par::Communicator& comm, const std::filesystem::path& path, const SurfaceSchema& schema, Overwrite overwrite)
     : impl_(std::make_unique<Impl>(comm, path)) {
+    par::on_root(comm, [&] { impl_->lock.emplace(path); });  // first, so that nobody changes what is looked at next
+    par::require_shared_folder(comm, path.parent_path());
     par::on_root(comm, [&] { impl_->prepare(schema, overwrite); });
     impl_->share();
     impl_->open(schema);

@@ -1,0 +1,64 @@
+#include "orograph/par/shared_folder.hpp"
+
+#include "orograph/core/error.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <system_error>
+
+namespace orograph::par {
+
+namespace {
+
+// An empty file of a name that nobody has used, removed at the end.
+class Marker {
+public:
+    explicit Marker(const std::filesystem::path& folder) {
+        const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+        path_ = folder / cat(".orograph-", getpid(), "-", now);
+        const int descriptor = ::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+        OROGRAPH_VALIDATE(descriptor >= 0, ExitCode::cannot_create, "cannot create a file in ", folder.string(), " (",
+                          std::generic_category().message(errno), "); choose another output");
+        ::close(descriptor);
+    }
+    ~Marker() { ::unlink(path_.c_str()); }
+    Marker(const Marker&) = delete;
+    Marker& operator=(const Marker&) = delete;
+
+    std::string name() const { return path_.filename().string(); }
+
+private:
+    std::filesystem::path path_;
+};
+
+std::string host() {
+    char name[256] = "";
+    gethostname(name, sizeof(name) - 1);
+    return name;
+}
+
+}  // namespace
+
+void require_shared_folder(const Communicator& comm, const std::filesystem::path& folder) {
+    if (comm.size() == 1) return;
+    const auto place = folder.empty() ? std::filesystem::path(".") : folder;
+    std::optional<Marker> marker;
+    std::string name;
+    on_root(comm, [&] {
+        marker.emplace(place);
+        name = marker->name();
+    });
+    broadcast(comm, name, 0);
+    agree(comm, [&] {
+        std::error_code ignored;
+        OROGRAPH_VALIDATE(std::filesystem::exists(place / name, ignored), ExitCode::cannot_create, "the output folder ", place.string(),
+                          " of rank ", comm.rank(), " on ", host(),
+                          " is not the one of rank 0; choose one on a file system that all hosts share");
+    });
+}
+
+}  // namespace orograph::par
