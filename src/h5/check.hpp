@@ -13,11 +13,20 @@ void start_library();
 // The innermost reason on HDF5's error stack, the operating system's where there is one ("No space left on device").
 std::string last_reason();
 
-// `result` where it is not negative; else throws Error(code): the pieces, then HDF5's reason in brackets.
+// Whether HDF5 ran out of memory, by its reason.
+inline bool is_lack_of_memory(const std::string& reason) {
+    return reason.starts_with("unable to allocate memory") || reason.starts_with("memory allocation failed");
+}
+
+// `result` where it is not negative; else throws Error(code): the pieces, then HDF5's reason in brackets. Error(unavailable) for lack of
+// memory.
 template <class Result, class... Pieces>
 Result check(Result result, ExitCode code, const Pieces&... pieces) {
-    if (result < 0) throw Error(code, cat(pieces..., " (", last_reason(), ")"));
-    return result;
+    if (result >= 0) return result;
+    const std::string reason = last_reason();
+    if (is_lack_of_memory(reason))
+        throw Error(ExitCode::unavailable, cat("out of memory: ", pieces..., " (", reason, "); use a smaller grid"));
+    throw Error(code, cat(pieces..., " (", reason, ")"));
 }
 
 }  // namespace orograph::h5

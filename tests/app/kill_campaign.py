@@ -201,7 +201,7 @@ class Campaign:
             code = job.process.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:
             return self.fault(f"a run that nobody killed hangs: {job.text()[-2000:]}")
-        if code == 75:
+        if code in (75, 128 + signal.SIGUSR1):  # drained; or the signal met a rank that was still loading its libraries, before main
             self.target.check_after_kill(job.progress(), self.fault)
             return self.check_end(self.start(self.target.output))
         if code != 0:

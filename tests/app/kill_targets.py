@@ -220,13 +220,13 @@ class TrainTarget(Target):
 
     command, lock = "train", "train.lock"
     reports = False
-    images = 600
+    images = 300
 
     def config_of(self, folder: Path) -> dict:
         return run_config("train")
 
     def place(self, output: Path) -> dict:
-        return {"output.folder": output, "train.epochs": 30}
+        return {"output.folder": output}
 
     def begun(self) -> bool:
         return bool(self.names("resume."))

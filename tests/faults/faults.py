@@ -51,11 +51,6 @@ Curve = with_keys(CurveTarget, "curve", grid={"t": [0, 1, 4]})
 Train = with_keys(TrainTarget, "train", train={"epochs": 3, "milestones": [2]})
 
 
-class SmallTrain(Train):
-    def place(self, output: Path) -> dict:
-        return {"output.folder": output}
-
-
 def run(target, output: Path, ranks: int, **environment) -> subprocess.CompletedProcess:
     line = command(PROGRAM, target.arguments(output) + ["--set", "run.progress=none"], ranks)
     process = subprocess.Popen(
@@ -168,7 +163,7 @@ def main() -> None:
         cases = (
             (Surface, 0, None, errno.ENOSPC, 8, 14, {}),
             (Surface, 0, half_done, errno.EIO, 0, 9, {}),
-            (SmallTrain, 0, None, errno.ENOSPC, 0, 21, {}),
+            (Train, 0, None, errno.ENOSPC, 0, 21, {}),
             (Curve, 0, None, errno.EIO, 0, 16, {}),
             (Surface, 2, None, errno.EIO, 0, 8, {"FAIL_RANK": "1"}),
         )
