@@ -36,10 +36,14 @@ at::Device choose_device(const par::Communicator& node, const std::string& asked
     const int count = asked == "cpu" ? 0 : gpu::device_count();
     if (asked == "cuda") gpu::require_device(0);
     if (count == 0) return at::kCPU;
-    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(node.rank() % count));
+    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device_index(node, count)));
 }
 
 }  // namespace
+
+int device_index(const par::Communicator& node, int count) {
+    return node.rank() % count;
+}
 
 Resources choose_resources(const par::Communicator& world, const RunSection& run) {
     const auto node = world.split_node();

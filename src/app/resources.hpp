@@ -15,6 +15,9 @@ struct Resources {
     at::Device device = at::kCPU;
 };
 
+// Which of the `count` GPUs that this rank sees it takes; `node`: the ranks of its node.
+int device_index(const par::Communicator& node, int count);
+
 // Collective over world. threads 0: the cores this rank may use, divided among the ranks of this node that may use the same ones; more
 // threads than cores get a warning. Device auto: a GPU where there is one. GPUs are dealt out by the rank's position on its node.
 // Error(unavailable) where device: cuda finds none.

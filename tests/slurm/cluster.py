@@ -51,8 +51,8 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 ReturnToService=2
 KillWait=5
-NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1024 Gres=gpu:fake:{gpus} State=UNKNOWN
-PartitionName=main Nodes=node Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1024 Gres=gpu:fake:{gpus} State=UNKNOWN
+PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
 
 
@@ -121,7 +121,7 @@ class Cluster:
                      f"--log-file={own['log']}", f"--seed-file={own['seed']}", f"--pid-file={own['pid']}")
         self._wait_for("munge", "--no-input", f"--socket={own['socket']}")
         self._daemon("slurmctld", "-D")
-        self._daemon("slurmd", "-D", "-N", "node")
+        self._daemon("slurmd", "-D")
         self._wait_for("sinfo", "--noheader", "--format=%T", answer="idle")
 
     def _daemon(self, *command) -> None:

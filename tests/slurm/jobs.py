@@ -1,7 +1,7 @@
 """The job files as a user submits them, unchanged, in a Slurm of the test's own: run to the end, warned and requeued, cancelled, as an array,
 through srun and through mpirun, each rank with a GPU of its own.
 
-usage: jobs.py PROGRAM
+usage: jobs.py PROGRAM SHOW_DEVICE
 """
 import os
 import subprocess
@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "
 from cluster import Cluster, why_not  # noqa: E402
 from program import ENVIRONMENT, datasets, expect, mlp_weights, points_done, report_checks, run, surface_config, write_config  # noqa: E402
 
-PROGRAM = str(Path(sys.argv[1]).resolve())
+PROGRAM, SHOW_DEVICE = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
 SKIPPED = 77  # SKIP_RETURN_CODE of this test
 JOBS = Path(__file__).parents[2] / "jobs"
 ENDS = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
@@ -28,7 +28,7 @@ class Submission:
         line = ["sbatch", "-W", "--parsable", *options, JOBS / f"{job}.sbatch", *configs]
         self.cluster, self.folder = cluster, folder
         self.process = subprocess.Popen([str(word) for word in line], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        env=dict(cluster.environment, OROGRAPH=PROGRAM, **environment))
+                                        env={**cluster.environment, "OROGRAPH": PROGRAM, **environment})
         self.id = self.process.stdout.readline().strip()
 
     def wait(self, timeout: float = 90) -> int:
@@ -39,12 +39,12 @@ class Submission:
 
     def end(self) -> str:
         """The state in which the job ends, requeues included, of which `sbatch -W` may take the first for the end."""
-        wait_until(lambda: self.property("JobState") in ENDS, f"the end of job {self.id}", 90)
+        wait_until(lambda: self.property("JobState") in ENDS, f"the end of job {self.id}", self, 120)
         return self.property("JobState")
 
     def start_again(self) -> None:
         """Slurm lets a requeued job wait for two minutes; this ends its waiting."""
-        wait_until(lambda: self.property("Reason") == "BeginTime", "the requeue")
+        wait_until(lambda: self.property("Reason") == "BeginTime", "the requeue", self)
         time.sleep(3)  # a node refuses a job that was taken from it within this second
         result = self.cluster.run("scontrol", "update", f"JobId={self.id}", "StartTime=now")
         expect(result.returncode == 0, result.stderr)
@@ -61,11 +61,11 @@ class Submission:
         expect(result.returncode == 0, result.stderr)
 
 
-def wait_until(condition, what: str, patience_s: float = 60) -> None:
+def wait_until(condition, what: str, job: Submission, patience_s: float = 60) -> None:
     deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
-            sys.exit(f"FAIL: waited for {what}")
+            sys.exit(f"FAIL: waited for {what}\n{job.log()}")
         time.sleep(0.05)
 
 
@@ -101,7 +101,7 @@ def check_requeued(cluster: Cluster, folder: Path, undisturbed: dict, **environm
     """The warning in the middle: saved, requeued under the same id, completed."""
     config, file = surface(folder, "surface")
     job = Submission(cluster, folder, "surface", config, **environment)
-    wait_until(lambda: points_done(file) > 20, "the first points")
+    wait_until(lambda: points_done(file) > 20, "the first points", job)
     job.signal("--signal=USR1", "--batch")
     job.start_again()
     state = job.end()
@@ -116,7 +116,7 @@ def check_cancelled(cluster: Cluster, folder: Path, undisturbed: dict) -> None:
     """A cancelled job stays away, and leaves a file that the next one goes on with."""
     config, file = surface(folder, "surface")
     job = Submission(cluster, folder, "surface", config)
-    wait_until(lambda: points_done(file) > 20, "the first points")
+    wait_until(lambda: points_done(file) > 20, "the first points", job)
     job.signal()
     expect(job.wait() != 0, "a cancelled job fails")
     expect(job.end() == "CANCELLED", "the end of a cancelled job")
@@ -128,13 +128,93 @@ def check_cancelled(cluster: Cluster, folder: Path, undisturbed: dict) -> None:
     expect(equal(file, undisturbed), "a surface that was cancelled and submitted again")
 
 
+def check_mpirun(cluster: Cluster, folder: Path, undisturbed: dict) -> None:
+    """The same where srun cannot start MPI programs by itself."""
+    srun = folder / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text("#!/bin/sh\n[ \"$*\" != --mpi=list ] || exec echo MPI plugin types are... none\nexec /usr/bin/srun \"$@\"\n")
+    srun.chmod(0o755)
+    check_requeued(cluster, folder, undisturbed, PATH=f"{srun.parent}:{cluster.environment['PATH']}")
+
+
+def check_array(cluster: Cluster, folder: Path, undisturbed: dict) -> None:
+    """Three surfaces at once; the last element, whose number is the array's too, comes back alone."""
+    configs, files = zip(*(surface(folder, name) for name in "abc"))
+    small = ["--array=0-2", "--ntasks-per-node=1"]
+    job = Submission(cluster, folder, "surface", *configs, options=small)
+    wait_until(lambda: all(points_done(file) > 5 for file in files), "the first points of three surfaces", job)
+    job.id += "_2"
+    job.signal("--signal=USR1", "--batch")
+    job.start_again()
+    states = {job.id: job.end()}
+    for element in "01":
+        job.id = job.id[:-1] + element
+        states[job.id] = job.end()
+        expect(job.property("Restarts") == "0", f"{job.id} is left alone")
+    expect(set(states.values()) == {"COMPLETED"} and len(states) == 3, f"{states} {job.log()}")
+    for file in files:
+        expect(equal(file, undisturbed), f"{file.name} of an array")
+
+
+def check_trainings(cluster: Cluster, folder: Path) -> None:
+    """A training and a sweep, warned and requeued, against the same run by hand."""
+    for name, epochs in (("train", 60), ("sweep", 12)):
+        outcomes = []
+        for where in ("undisturbed", "requeued"):
+            target = folder / f"{name}-{where}"
+            config = {
+                "job": name,
+                "model": {"architecture": "mlp"},
+                "data": {"set": "fashion-mnist", "limit": 1000},
+                "train": {"epochs": epochs, "batch": 32, "lr": 0.01, "augment": {"crop": 0, "flip": False}},
+                "output": {"folder": str(target)},
+                "run": {"threads": 1, "progress": "none"},
+            }
+            if name == "sweep":
+                config["over"] = {"model.seed": [1, 2, 3, 4, 5, 6]}
+            path = write_config(folder / f"{name}.yaml", config)
+            if where == "undisturbed":
+                result = run(PROGRAM, [name, path], 1 if name == "train" else 2)
+                expect(result.returncode == 0, result.stderr)
+            else:
+                job = Submission(cluster, folder, name, path)
+                wait_until(lambda: list(target.rglob("resume.safetensors")), f"the first epoch of a {name}", job)
+                job.signal("--signal=USR1", "--batch")
+                job.start_again()
+                expect(job.end() == "COMPLETED" and "stopped early" in job.log(), job.log())
+            outcomes.append({file.relative_to(target): file.read_bytes() for file in target.rglob("final.safetensors")})
+        expect(len(outcomes[0]) == (1 if name == "train" else 6) and outcomes[0] == outcomes[1], f"weights of a requeued {name}")
+
+
+def check_devices(cluster: Cluster, folder: Path) -> None:
+    """Each rank of a node takes another GPU, however Slurm hands them out and whatever starts the ranks."""
+    starts = {
+        "srun, all see all": "srun --mpi=pmix --gpus-per-node=4 -n 4",
+        "srun, a GPU a task": "srun --mpi=pmix --gpus-per-task=1 -n 4",
+        "mpirun": "mpirun --bind-to none -n 4",
+    }
+    for name, start in starts.items():
+        script = folder / "devices.sh"
+        script.write_text(f"#!/bin/bash\n{start} {SHOW_DEVICE}\n")
+        result = cluster.run("sbatch", "-W", "--ntasks=4", "--gpus-per-node=4", f"--output={folder}/devices.log", script)
+        log = (folder / "devices.log").read_text()
+        expect(result.returncode == 0, f"{name}: {result.stderr} {log}")
+        expect(sorted(line.split()[-1] for line in log.splitlines() if line.startswith("rank ")) == list("0123"), f"{name}: {log}")
+
+
+def check_missing_program(cluster: Cluster, folder: Path) -> None:
+    for name, count in (("surface", 1), ("sweep", 1), ("train", 1), ("curve", 3)):
+        job = Submission(cluster, folder, name, *["x.yaml"] * count, OROGRAPH="build/nowhere")
+        expect(job.wait() == 66 and "no program build/nowhere" in job.log(), job.log())
+
+
 def main() -> None:
     reason = why_not()
     if reason and os.geteuid() != 0:
         print(f"skipped: {reason}")
         sys.exit(SKIPPED)
     expect(not reason, reason)
-    with tempfile.TemporaryDirectory() as name, Cluster(ENVIRONMENT) as cluster:
+    with tempfile.TemporaryDirectory(prefix="orograph-jobs-") as name, Cluster(ENVIRONMENT) as cluster:
         folder = Path(name)
         config, file = surface(fresh(folder, "undisturbed"), "surface")
         result = run(PROGRAM, ["surface", config], 2)
@@ -143,7 +223,12 @@ def main() -> None:
         check_completes(cluster, fresh(folder, "completes"), undisturbed)
         check_requeued(cluster, fresh(folder, "requeued"), undisturbed)
         check_cancelled(cluster, fresh(folder, "cancelled"), undisturbed)
-    report_checks()
+        check_mpirun(cluster, fresh(folder, "mpirun"), undisturbed)
+        check_array(cluster, fresh(folder, "array"), undisturbed)
+        check_trainings(cluster, fresh(folder, "trainings"))
+        check_devices(cluster, fresh(folder, "devices"))
+        check_missing_program(cluster, fresh(folder, "missing"))
+    report_checks(45)
 
 
 main()
