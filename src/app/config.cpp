@@ -353,7 +353,7 @@ bool trains_curve(const Value& root, Job job) {
     if (!trains(job)) return false;
     const Value* section = root.find("curve");
     const Value* over = root.find("over");
-    const auto is_curves = [](const auto& entry) { return entry.first.find("curve.") != std::string::npos; };
+    const auto is_curves = [](const auto& entry) { return entry.key.find("curve.") != std::string::npos; };
     return (section && section->kind != Value::Kind::null) || (over && std::ranges::any_of(over->entries, is_curves));
 }
 

@@ -4,6 +4,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <set>
+
 namespace orograph::app {
 
 namespace {
@@ -29,17 +31,20 @@ public:
             for (const auto& item : node) value.items.push_back(convert(item, depth + 1));
         } else if (node.IsMap()) {
             value.kind = Value::Kind::map;
-            for (const auto& entry : node) add_entry(value, entry.first, entry.second, depth);
+            std::set<std::string> keys;
+            for (const auto& entry : node) value.entries.push_back({new_key(entry.first, keys), convert(entry.second, depth + 1)});
         }
         return value;
     }
 
 private:
-    void add_entry(Value& map, const YAML::Node& key, const YAML::Node& node, int depth) {
+    // A key that is not among `keys` yet.
+    std::string new_key(const YAML::Node& key, std::set<std::string>& keys) {
         const int line = key.Mark().line + 1;
         OROGRAPH_VALIDATE(key.IsScalar(), code_, origin_, ":", line, ": a key must be a word");
-        OROGRAPH_VALIDATE(!map.find(key.Scalar()), code_, origin_, ":", line, ": the key '", key.Scalar(), "' is there twice; keep one");
-        map.entries.emplace_back(key.Scalar(), convert(node, depth + 1));
+        OROGRAPH_VALIDATE(keys.insert(key.Scalar()).second, code_, origin_, ":", line, ": the key '", key.Scalar(),
+                          "' is there twice; keep one");
+        return key.Scalar();
     }
 
     std::string origin_;
@@ -62,21 +67,21 @@ void mark_from_command_line(Value& value) {
     value.from_command_line = true;
     value.line = 0;
     for (auto& item : value.items) mark_from_command_line(item);
-    for (auto& entry : value.entries) mark_from_command_line(entry.second);
+    for (auto& entry : value.entries) mark_from_command_line(entry.value);
 }
 
 Value& entry_of(Value& map, const std::string& key) {
     for (auto& entry : map.entries) {
-        if (entry.first == key) return entry.second;
+        if (entry.key == key) return entry.value;
     }
-    return map.entries.emplace_back(key, Value{}).second;
+    return map.entries.emplace_back(Value::Entry{key, {}}).value;
 }
 
 }  // namespace
 
 const Value* Value::find(std::string_view key) const {
     for (const auto& entry : entries) {
-        if (entry.first == key) return &entry.second;
+        if (entry.key == key) return &entry.value;
     }
     return nullptr;
 }

@@ -67,6 +67,9 @@ bool write_fully(const Descriptor& file, std::span<const std::byte> bytes) {
     return true;
 }
 
+// Deflate makes nothing smaller than this part (zlib, "Technical Details": 1032:1).
+constexpr std::uint64_t most_shrinking = 1032;
+
 struct GzipCloser {
     void operator()(gzFile file) const { gzclose(file); }
 };
@@ -153,7 +156,9 @@ std::vector<std::byte> read_file(const fs::path& path, std::uint64_t max_bytes, 
 
 std::vector<std::byte> read_gzip(const fs::path& path, std::uint64_t expected_bytes, std::string_view what) {
     auto file = open_input(path, what);
-    regular_size(file, path, what);
+    const auto size = regular_size(file, path, what);
+    OROGRAPH_VALIDATE(expected_bytes / most_shrinking <= size, ExitCode::data, "the ", what, " file ", path, " has ", size,
+                      " bytes, too few for the ", expected_bytes, " that are expected; it is truncated or another file");
     const GzipFile gzip(gzdopen(file.get(), "rb"));
     OROGRAPH_VALIDATE(gzip, ExitCode::no_input, "cannot read the ", what, " file ", path, ": out of memory");
     file.release();

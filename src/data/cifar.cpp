@@ -21,17 +21,17 @@ struct RecordFormat {
     int coarse_classes = 0;
 
     std::size_t record_bytes() const { return label_bytes + image_bytes; }
+    std::size_t file_bytes() const { return records * record_bytes(); }
 };
 
-std::vector<std::byte> read_records(const fs::path& path, const RecordFormat& format, const SetFiles& files) {
-    const std::size_t expected = format.records * format.record_bytes();
+void require_size(const fs::path& path, const RecordFormat& format, const SetFiles& files) {
+    const std::size_t expected = format.file_bytes();
     std::error_code unreadable;
     OROGRAPH_VALIDATE(fs::is_regular_file(path, unreadable), ExitCode::no_input, "data set ", files.set, ": there is no file ", path, "; ",
                       files.remedy);
     const std::uintmax_t size = fs::file_size(path);
     OROGRAPH_VALIDATE(size == expected, ExitCode::data, path, " has ", size, " bytes instead of ", expected,
                       size < expected ? " (truncated?)" : "", "; fetch the binary version of ", files.set, " again");
-    return read_file(path, expected, "data");
 }
 
 std::int64_t checked_label(std::byte label, int classes, const fs::path& path, std::size_t record) {
@@ -43,7 +43,8 @@ std::int64_t checked_label(std::byte label, int classes, const fs::path& path, s
 
 void append_file(const fs::path& path, const RecordFormat& format, const SetFiles& files, std::vector<std::byte>& pixels,
                  std::vector<std::int64_t>& labels) {
-    const std::vector<std::byte> content = read_records(path, format, files);
+    const std::vector<std::byte> content = read_file(path, format.file_bytes(), "data");
+    OROGRAPH_VALIDATE(content.size() == format.file_bytes(), ExitCode::no_input, path, " became shorter while it was read");
     for (std::size_t record = 0; record < format.records; ++record) {
         const std::byte* start = content.data() + record * format.record_bytes();
         const std::byte* image = start + format.label_bytes;
@@ -56,6 +57,7 @@ void append_file(const fs::path& path, const RecordFormat& format, const SetFile
 RawSplit read_split(const SetFiles& files, const RecordFormat& format) {
     std::vector<std::byte> pixels;
     std::vector<std::int64_t> labels;
+    for (const std::string& name : format.file_names) require_size(files.folder / name, format, files);  // before memory is taken
     pixels.reserve(format.file_names.size() * format.records * image_bytes);
     for (const std::string& name : format.file_names) append_file(files.folder / name, format, files, pixels, labels);
     return in_memory(channels, side, std::move(pixels), std::move(labels));

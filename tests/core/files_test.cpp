@@ -87,6 +87,8 @@ TEST(ReadGzip, RefusesOtherSizes) {
     const auto message = error_message(ExitCode::data, [&] { read_gzip(folder / "a.gz", 100, "images"); });
     EXPECT_NE(message.find("holds 45 bytes where 100 are expected"), std::string::npos) << message;
     error_message(ExitCode::data, [&] { read_gzip(folder / "empty", 1, "images"); });
+    const auto lie = error_message(ExitCode::data, [&] { read_gzip(folder / "a.gz", std::uint64_t{1} << 60, "images"); });
+    EXPECT_NE(lie.find("too few"), std::string::npos) << lie;  // and no exabyte is asked for
     error_message(ExitCode::no_input, [&] { read_gzip(folder / "missing", 1, "images"); });
     error_message(ExitCode::no_input, [&] { read_gzip(folder.path(), 1, "images"); });
 }

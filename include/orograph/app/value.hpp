@@ -2,7 +2,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace orograph::app {
@@ -11,15 +10,21 @@ namespace orograph::app {
 // from.
 struct Value {
     enum class Kind { null, scalar, sequence, map };
+    struct Entry;
 
     Kind kind = Kind::null;
     std::string scalar;
-    std::vector<Value> items;                            // sequence
-    std::vector<std::pair<std::string, Value>> entries;  // map, in order
-    int line = 0;                                        // 1-based, 0: not from the file
-    bool from_command_line = false;                      // given by --set: its errors are usage errors
+    std::vector<Value> items;        // sequence
+    std::vector<Entry> entries;      // map, in order
+    int line = 0;                    // 1-based, 0: not from the file
+    bool from_command_line = false;  // given by --set: its errors are usage errors
 
     const Value* find(std::string_view key) const;  // null where a map has no such key
+};
+
+struct Value::Entry {
+    std::string key;
+    Value value;
 };
 
 // Parses one YAML document of at most 1 MiB and 100,000 nodes. `origin` names it in messages. Error(config): not YAML, a duplicate key, a

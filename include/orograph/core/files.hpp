@@ -14,7 +14,8 @@ namespace orograph {
 // `what` names the file's role in the message ("weights").
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes, std::string_view what);
 
-// The whole gzip or plain file, decompressed; the output is refused (Error(data)) when it is not exactly expected_bytes.
+// The whole gzip or plain file, decompressed; the output is refused (Error(data)) when it is not exactly expected_bytes, and before memory
+// is taken for it where no file of this size can hold as much.
 std::vector<std::byte> read_gzip(const std::filesystem::path& path, std::uint64_t expected_bytes, std::string_view what);
 
 // Writes beside, fsyncs, renames over `path`, fsyncs the folder; missing parent folders are created.
