@@ -1,0 +1,41 @@
+"""Runs every kept and every generated input through the fuzz targets of a build without a fuzzer.
+
+usage: replay_corpus.py FOLDER_OF_PROGRAMS TARGET...
+"""
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from make_seeds import make
+
+CORPUS = Path(__file__).parent / "corpus"
+ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
+
+
+def replay(program: Path, places: list) -> int:
+    """How many inputs were run; ends the test where one ends the program."""
+    result = subprocess.run([program, *places], capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
+    lines = result.stdout.splitlines()
+    if result.returncode != 0:
+        sys.exit(f"FAIL: {program.name} ended with {result.returncode} at {lines[-1:]}: {result.stderr[-1000:]}")
+    return int(lines[-1].split()[0])
+
+
+def main() -> None:
+    programs, targets = Path(sys.argv[1]), sys.argv[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        seeds = Path(folder, "seeds")
+        make(seeds)
+        for target in targets:
+            places = [place for place in (seeds / target, CORPUS / target) if place.is_dir()]
+            files = sum(len(list(place.iterdir())) for place in places)
+            count = replay(programs / f"fuzz_{target}", places)
+            print(f"{target}: {count} inputs")
+            if count != files or count < 2:
+                sys.exit(f"FAIL: {target}: {count} inputs were run, and there are {files}")
+
+
+if __name__ == "__main__":
+    main()
