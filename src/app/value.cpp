@@ -19,7 +19,8 @@ public:
     Converter(std::string origin, ExitCode code) : origin_(std::move(origin)), code_(code) {}
 
     Value convert(const YAML::Node& node, int depth = 0) {
-        OROGRAPH_VALIDATE(++nodes_ <= max_nodes && depth <= max_depth, code_, origin_,
+        text_bytes_ += node.IsScalar() ? node.Scalar().size() : 0;
+        OROGRAPH_VALIDATE(++nodes_ <= max_nodes && text_bytes_ <= max_bytes && depth <= max_depth, code_, origin_,
                           ": too large or too deep once its aliases are followed; write it out without YAML aliases");
         Value value;
         value.line = node.Mark().line + 1;
@@ -44,12 +45,14 @@ private:
         OROGRAPH_VALIDATE(key.IsScalar(), code_, origin_, ":", line, ": a key must be a word");
         OROGRAPH_VALIDATE(keys.insert(key.Scalar()).second, code_, origin_, ":", line, ": the key '", key.Scalar(),
                           "' is there twice; keep one");
+        text_bytes_ += key.Scalar().size();
         return key.Scalar();
     }
 
     std::string origin_;
     ExitCode code_;
     int nodes_ = 0;
+    std::size_t text_bytes_ = 0;  // of all scalars: an alias to a long one is short
 };
 
 Value parse(const std::string& text, const std::string& origin, ExitCode code) {

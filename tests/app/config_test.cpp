@@ -223,6 +223,9 @@ TEST(Config, AliasBombIsRefusedQuickly) {
         bomb += "]\n";
     }
     EXPECT_THAT(error_of(Job::surface, bomb).second, HasSubstr("too large"));
+    std::string long_words = "a: &a " + std::string(100'000, 'x') + "\nb: [";
+    for (int k = 0; k < 50'000; ++k) long_words += "*a,";
+    EXPECT_THAT(error_of(Job::surface, long_words + "]\n").second, HasSubstr("too large"));
     EXPECT_THAT(error_of(Job::surface, std::string((1 << 20) + 1, ' ')).second, HasSubstr("1 MiB"));
 }
 

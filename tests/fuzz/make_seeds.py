@@ -171,6 +171,7 @@ def configs() -> dict:
     sets = "--set data.limit=5\n--set directions.x={kind: towards, weights: a#b}\n--set grid.y=[-1, 1, 3]\n"
     seeds["sets"] = bytes([2]) + ("model: {weights: w}\n" + sets).encode()
     seeds["aliases"] = bytes([3]) + b"a: &a [1, 2]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+    seeds["long_alias"] = bytes([3]) + b"a: &a " + b"x" * 4000 + b"\nb: &b [" + b"*a," * 1000 + b"]\nc: [" + b"*b," * 100 + b"]\n"
     seeds["deep"] = bytes([3]) + b"[" * 2000
     return seeds
 
