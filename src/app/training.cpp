@@ -1,7 +1,7 @@
 #include "training.hpp"
 
 #include "orograph/core/error.hpp"
-#include "orograph/core/fingerprint.hpp"
+#include "orograph/core/text.hpp"
 #include "orograph/core/version.hpp"
 
 namespace orograph::app {
@@ -34,6 +34,8 @@ train::Recipe recipe_of(const TrainSection& section) {
 
 namespace {
 
+using Items = std::map<std::string, std::string>;
+
 model::Weights load_end(const std::vector<std::string>& ends, std::size_t number, const model::Network& network) {
     try {
         return model::load_weights(ends[number], network);
@@ -42,23 +44,63 @@ model::Weights load_end(const std::vector<std::string>& ends, std::size_t number
     }
 }
 
-std::string fingerprint_of_weights(const TrainingInputs& training) {
-    const auto& network = training.inputs.network;
-    if (!training.curve) return model::fingerprint(network, training.inputs.weights);
-    return cat(model::fingerprint(network, training.curve->ends[0]), model::fingerprint(network, training.curve->ends[1]));
+std::string list(const std::vector<int>& numbers) {
+    std::vector<std::string> words;
+    for (const int number : numbers) words.push_back(std::to_string(number));
+    return cat("[", join(words), "]");
 }
 
-// Everything that shapes the result: the number of ranks too, of which each normalises with its own share of a batch. Where the run lives
-// and on how many cores is left out.
-std::string fingerprint_of(const Config& config, const TrainingInputs& training, int ranks) {
+const char* word(bool flag) {
+    return flag ? "true" : "false";
+}
+
+// Of the recipe's keys those that have a say: sgd's momentum has none where adam is chosen.
+Items items_of(const TrainSection& section) {
+    Items items{{"train.optimizer", section.optimizer},
+                {"train.lr", shortest(section.lr)},
+                {"train.weight_decay", shortest(section.weight_decay)},
+                {"train.batch", std::to_string(section.batch)},
+                {"train.epochs", std::to_string(section.epochs)},
+                {"train.schedule", section.schedule},
+                {"train.augment.crop", std::to_string(section.augment.crop)},
+                {"train.augment.flip", word(section.augment.flip)},
+                {"train.seed", std::to_string(section.seed)}};
+    if (section.optimizer == "sgd")
+        items.insert({{"train.momentum", shortest(section.momentum)}, {"train.nesterov", word(section.nesterov)}});
+    else
+        items.insert({{"train.beta1", shortest(section.beta1)},
+                      {"train.beta2", shortest(section.beta2)},
+                      {"train.epsilon", shortest(section.epsilon)}});
+    if (section.schedule == "steps")
+        items.insert({{"train.milestones", list(section.milestones)}, {"train.factor", shortest(section.factor)}});
+    return items;
+}
+
+Items items_of(const CurveTrainingSection& section, const landscape::CurveStart& start, const model::Network& network) {
+    return {{"curve.kind", section.kind},
+            {"curve.bends", std::to_string(section.bends)},
+            {"curve.fix_ends", cat("[", word(section.fix_ends[0]), ", ", word(section.fix_ends[1]), "]")},
+            {"curve.ends[0]", model::fingerprint(network, start.ends[0])},
+            {"curve.ends[1]", model::fingerprint(network, start.ends[1])}};
+}
+
+// Everything that shapes the result: the number of ranks too, of which each normalises with its own share of a batch. Where the run and its
+// inputs live and on how many cores it runs is left out.
+Items fingerprints_of(const Config& config, const TrainingInputs& training, int ranks) {
     const Inputs& inputs = training.inputs;
-    return Fingerprint()
-        .add(shaping_text(config))
-        .add(inputs.dataset.fingerprint)
-        .add(fingerprint_of_weights(training) + inputs.network.digest)
-        .add(std::to_string(numeric_version))
-        .add(ranks > 1 ? cat(ranks, " ranks") : "")
-        .hex();
+    Items items = items_of(config.train);
+    items.insert({{"model.architecture", inputs.network.architecture},
+                  {"data", inputs.dataset.fingerprint},
+                  {"number of ranks", std::to_string(ranks)},
+                  {"numeric_version", std::to_string(numeric_version)}});
+    if (!inputs.network.digest.empty()) items["graph"] = inputs.network.digest;
+    if (training.curve) {
+        items.merge(items_of(*config.curve_training, *training.curve, inputs.network));
+        return items;
+    }
+    items["weights"] = model::fingerprint(inputs.network, inputs.weights);
+    if (config.model.weights.empty() && config.model.file.empty()) items["model.seed"] = std::to_string(config.model.seed);
+    return items;
 }
 
 }  // namespace
@@ -82,7 +124,7 @@ train::Outcome run_training(const par::Communicator& team, const Config& config,
     par::agree(team, [&] { training = load_training(config); });
     const Inputs& inputs = training.inputs;
     const train::Recipe recipe = recipe_of(config.train);
-    const train::Place place{config.output.folder, fingerprint_of(config, training, team.size()), config.output.overwrite};
+    const train::Place place{config.output.folder, fingerprints_of(config, training, team.size()), config.output.overwrite};
     train::Machine machine{resources.threads, resources.device, config.run.progress_s, config.run.progress};
     machine.stop = stop;
     if (!training.curve) return train::train(inputs.network, inputs.weights, inputs.dataset, recipe, place, machine, team);

@@ -19,6 +19,7 @@ namespace {
 constexpr const char* newest_name = "resume.safetensors";
 constexpr const char* previous_name = "resume.previous.safetensors";
 constexpr const char* next_name = "resume.next.safetensors";
+constexpr std::string_view fingerprint_prefix = "fingerprint.";  // of the names in the metadata
 
 const std::string& metadata(const TensorFile& file, const std::string& key) {
     const auto found = file.metadata.find(key);
@@ -32,6 +33,32 @@ std::int64_t count_from(const TensorFile& file, const std::string& key) {
     std::from_chars(text.data(), text.data() + text.size(), value);
     OROGRAPH_VALIDATE(value >= 0, ExitCode::data, "its \"", key, "\" is not a count");
     return value;
+}
+
+std::map<std::string, std::string> fingerprints_from(const TensorFile& file) {
+    std::map<std::string, std::string> items;
+    for (const auto& [key, value] : file.metadata) {
+        if (key.starts_with(fingerprint_prefix)) items[key.substr(fingerprint_prefix.size())] = value;
+    }
+    OROGRAPH_VALIDATE(!items.empty(), ExitCode::data, "its metadata does not say of which run it is");
+    return items;
+}
+
+std::string value_of(const std::map<std::string, std::string>& items, const std::string& item) {
+    const auto found = items.find(item);
+    return found == items.end() ? "none" : found->second;
+}
+
+// The first item in which two runs differ, in words; empty where there is none.
+std::string first_difference(const std::map<std::string, std::string>& theirs, const std::map<std::string, std::string>& ours) {
+    std::set<std::string> items;
+    for (const auto* run : {&theirs, &ours})
+        for (const auto& [item, value] : *run) items.insert(item);
+    for (const std::string& item : items) {
+        const std::string there = value_of(theirs, item), here = value_of(ours, item);
+        if (there != here) return cat("with another ", item, " (", there, "; this job has ", here, ")");
+    }
+    return {};
 }
 
 RunState state_from(const TensorFile& file) {
@@ -122,13 +149,8 @@ RunFolder::Finding RunFolder::find(const NamedTensors& tensors) const {
         if (!fs::exists(path(name))) continue;
         try {
             TensorFile file = read_safetensors(path(name));
-            if (metadata(file, "fingerprint") != place_.fingerprint) {
-                return {{},
-                        {},
-                        cat("the folder ", place_.folder.string(),
-                            " holds a training run with another recipe, network, data or number of ranks"),
-                        ""};
-            }
+            const std::string difference = first_difference(fingerprints_from(file), place_.fingerprints);
+            if (!difference.empty()) return {{}, {}, cat("the folder ", place_.folder.string(), " holds a training run ", difference), ""};
             check_shapes(file, tensors);
             RunState state = state_from(file);
             if (!broken.empty()) log::warn(cat(broken, "; going on from ", path(name).string()));
@@ -159,11 +181,11 @@ std::optional<RunState> RunFolder::restore(const NamedTensors& tensors) {
 
 void RunFolder::save(const RunState& state, const NamedTensors& tensors) {
     TensorFile file;
-    file.metadata = {{"fingerprint", place_.fingerprint},
-                     {"epoch", std::to_string(state.epoch)},
+    file.metadata = {{"epoch", std::to_string(state.epoch)},
                      {"step", std::to_string(state.step)},
                      {"optimizer_steps", std::to_string(state.optimizer_steps)},
                      {"history", to_csv(state.history)}};
+    for (const auto& [item, value] : place_.fingerprints) file.metadata[cat(fingerprint_prefix, item)] = value;
     for (const auto& [name, tensor] : tensors) file.tensors.push_back(to_file_tensor(name, tensor));
     write_safetensors(path(next_name), std::move(file));
     take_next();

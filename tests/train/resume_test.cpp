@@ -45,9 +45,9 @@ protected:
         auto asked = std::make_shared<std::atomic<int>>(0);
         Machine machine{.threads = 2, .progress = "none", .save_s = 1e9};
         machine.stop = [asked, steps] { return steps >= 0 && (*asked)++ >= steps; };
-        return train(network_, start_, dataset_, recipe_, {folder / "run", place.fingerprint, place.overwrite}, machine);
+        return train(network_, start_, dataset_, recipe_, {folder / "run", place.fingerprints, place.overwrite}, machine);
     }
-    Outcome run(const TemporaryFolder& folder, int steps) { return run(folder, steps, {{}, "this run", false}); }
+    Outcome run(const TemporaryFolder& folder, int steps) { return run(folder, steps, {{}, {{"run", "this"}}, false}); }
 
     void expect_undisturbed(const TemporaryFolder& folder) {
         static std::map<std::string, Files> undisturbed;
@@ -158,24 +158,25 @@ TEST_P(FolderTest, SaysWhatToDoWhenBothAreBroken) {
     const auto [code, message] = error_of([&] { run(folder, -1); });
     EXPECT_EQ(code, ExitCode::data);
     EXPECT_NE(message.find("output.overwrite"), std::string::npos) << message;
-    EXPECT_TRUE(run(folder, -1, {{}, "this run", true}).complete);
+    EXPECT_TRUE(run(folder, -1, {{}, {{"run", "this"}}, true}).complete);
     expect_undisturbed(folder);
 }
 
 TEST_P(FolderTest, RefusesAnotherRunUnlessToldToOverwrite) {
     const TemporaryFolder folder;
-    EXPECT_TRUE(run(folder, -1, {{}, "another run", false}).complete);
+    EXPECT_TRUE(run(folder, -1, {{}, {{"run", "another"}}, false}).complete);
     std::ofstream(folder / "run/notes.txt") << "the user's";
     const std::string before = bytes_of(folder / newest);
     const auto [code, message] = error_of([&] { run(folder, -1); });
     EXPECT_EQ(code, ExitCode::data);
+    EXPECT_NE(message.find("another run (another; this job has this)"), std::string::npos) << message;
     EXPECT_NE(message.find("output.overwrite"), std::string::npos) << message;
     EXPECT_EQ(bytes_of(folder / newest), before);
-    EXPECT_FALSE(run(folder, 2, {{}, "this run", true}).complete);
+    EXPECT_FALSE(run(folder, 2, {{}, {{"run", "this"}}, true}).complete);
     EXPECT_FALSE(std::filesystem::exists(folder / "run/epoch-003.safetensors"));
     EXPECT_FALSE(std::filesystem::exists(folder / "run/final.safetensors"));
     EXPECT_EQ(bytes_of(folder / "run/notes.txt"), "the user's");
-    EXPECT_TRUE(run(folder, -1, {{}, "this run", true}).complete);
+    EXPECT_TRUE(run(folder, -1, {{}, {{"run", "this"}}, true}).complete);
     expect_undisturbed(folder);
 }
 

@@ -33,11 +33,11 @@ protected:
     }
 
     // `steps` until this rank asks to stop; -1: never.
-    Outcome run(int steps = -1, const std::string& fingerprint = "this run") {
+    Outcome run(int steps = -1, const std::string& name = "this") {
         auto asked = std::make_shared<std::atomic<int>>(0);
         Machine machine{.threads = 1, .progress = "none", .save_s = 1e9};
         machine.stop = [asked, steps] { return steps >= 0 && (*asked)++ >= steps; };
-        return train(network_, start_, dataset_, recipe_, {path_, fingerprint, false}, machine, world_);
+        return train(network_, start_, dataset_, recipe_, {path_, {{"run", name}}, false}, machine, world_);
     }
 
     // Images of the training split, in the layout that training uses: another one rounds otherwise.
@@ -145,7 +145,7 @@ TEST_P(TeamTest, AllRanksRefuseAForeignFolder) {
     run();
     par::barrier(world_);
     try {
-        run(-1, "another run");
+        run(-1, "another");
         FAIL() << "was not refused";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), ExitCode::data);

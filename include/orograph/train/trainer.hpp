@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,8 +64,10 @@ struct Outcome {
 // step; mid-epoch too), and the learner's own files: of a network FOLDER/epoch-001.safetensors per epoch and FOLDER/final.safetensors.
 struct Place {
     std::filesystem::path folder;
-    std::string fingerprint;  // of all that shapes the result (recipe, network, data); a folder of another run is refused, Error(data)
-    bool overwrite = false;   // start anew where the folder holds another run
+    // Everything that shapes the result, by name: "train.lr" -> "0.1", "data" -> a digest. A folder of a run in which one differs is refused,
+    // Error(data) that names it.
+    std::map<std::string, std::string> fingerprints;
+    bool overwrite = false;  // start anew where the folder holds another run
 };
 
 struct Machine {
