@@ -146,7 +146,7 @@ private:
     void end(int w) {
         workers_[w].busy = false;
         finished_s_ = std::max(finished_s_, clock_.now());
-        tell_master([this, w] { send(desk_.report(w)); });
+        tell_master([this, w] { send(desk_.report(w, 1)); });
         if (!guided_ && !workers_[w].asked) ask(w);
         begin(w);
     }

@@ -204,6 +204,9 @@ void visit(Fields& fields, RunSection& s) {
     fields.number("progress_s", s.progress_s, Limits{0.1, 1e6}, "seconds between progress lines");
     fields.choice("progress", s.progress, styles, "");
     fields.number("sync_s", s.sync_s, Limits{0.1, 1e6}, "seconds between flushes to disk");
+    fields.number("lease_timeout_s", s.lease_timeout_s, Limits{0, 1e9}, "seconds for a point, after which its ranks hang; 0: no limit");
+    fields.integer("lease_retries", s.lease_retries, at_least_0, "of a point whose ranks hung, before it is given up (status 3)");
+    fields.flag("retry_failed", s.retry_failed, "compute points again that were given up");
     fields.choice("log", s.log, levels, "");
 }
 
@@ -432,6 +435,7 @@ Config default_config(Job job) {
     config.grid.axes = job == Job::curve ? GridAxes::t : job == Job::surface ? GridAxes::xy : GridAxes::x;
     config.output.file = cat("out/", to_string(job), ".h5");
     config.output.folder = cat("out/", to_string(job));
+    if (job == Job::sweep) config.run.lease_timeout_s = 0;  // a training may take days
     if (job == Job::curve) {
         config.evaluate.batch_norm = "recalibrate";
         config.curve.file = "out/train/curve.yaml";

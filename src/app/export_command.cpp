@@ -58,7 +58,7 @@ ExitCode export_surface(const ExportRequest& request) {
             write_text(request, ".vtp", to_vtp(surface, field_number(surface, request.field)));
             break;
         case ExportFormat::xmf:
-            std::cout << survey::write_xmf(request.path, surface).string() << "\n";
+            std::cout << survey::write_xmf(request.path, surface.schema).string() << "\n";
             break;
         case ExportFormat::li:
             write_li(request, surface);

@@ -4,6 +4,7 @@
 #include "measurements.hpp"
 #include "precision_error.hpp"
 #include "resources.hpp"
+#include "run_options.hpp"
 #include "schema.hpp"
 
 #include "orograph/app/commands.hpp"
@@ -64,7 +65,7 @@ bool makes_file(const Config& config, const survey::SurfaceSchema& schema) {
     if (!std::filesystem::exists(config.output.file, unreadable)) return true;
     if (!config.output.overwrite) return false;
     try {
-        const auto existing = survey::read_surface(config.output.file).schema;
+        const auto existing = survey::read_schema(config.output.file);
         return existing.fingerprints != schema.fingerprints || !std::ranges::equal(existing.grid.axes(), schema.grid.axes(), equal_axes);
     } catch (const Error&) {
         return true;
@@ -90,10 +91,13 @@ bool add_precision_error(const par::Communicator& world, const Config& config, c
 }
 
 // What belongs to a complete file.
-void finish(const std::string& path) {
-    const auto surface = survey::read_surface(path);
-    if (is_complete_curve(surface)) survey::add_field_attributes(path, curve_attributes(surface));
-    survey::write_xmf(path, surface);
+void finish(const Config& config) {
+    const auto& path = config.output.file;
+    if (config.job == Job::curve) {
+        const auto surface = survey::read_surface(path);
+        if (is_complete_curve(surface)) survey::add_field_attributes(path, curve_attributes(surface));
+    }
+    survey::write_xmf(path, survey::read_schema(path));
 }
 
 void report(const survey::Outcome& outcome, const std::string& path, std::int64_t points) {
@@ -102,6 +106,7 @@ void report(const survey::Outcome& outcome, const std::string& path, std::int64_
         cat(path, outcome.complete ? ": complete, " : ": stopped early, ", outcome.computed, " of ", points, " points computed in ",
             human_duration(outcome.seconds), " (", shortest(std::round(rate * 100) / 100), " points/s)");
     if (outcome.non_finite > 0) line += cat("; ", outcome.non_finite, " points have a non-finite loss (status 2)");
+    if (outcome.failed > 0) line += cat("; ", outcome.failed, " points were given up (status 3); run.retry_failed: true tries them again");
     if (!outcome.complete) line += "; start the same command again to go on";
     log::info(line);
 }
@@ -136,10 +141,7 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
 
     survey::SurfaceFile file(world, config.output.file, schema,
                              config.output.overwrite ? survey::Overwrite::replace : survey::Overwrite::refuse);
-    survey::RunOptions options;
-    options.progress_s = config.run.progress_s;
-    options.progress = progress_style_from(config.run.progress);
-    options.sync_s = config.run.sync_s;
+    auto options = run_options(world, config.run, std::filesystem::path(config.output.file).parent_path());
     options.title = cat(to_string(config.job), " ", config.output.file);
     if (inputs.curve && !inputs.curve->source.knows_weight_decay)
         log::info("curve.weight_decay is not given: loss is nll, without a term of the weight decay");
@@ -148,7 +150,7 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
     const auto outcome = survey::run(grid, schema.grid, grid.works() ? measurement.get() : nullptr, file, options);
     file.close();
     par::on_root(world, [&] {
-        if (outcome.complete) finish(config.output.file);
+        if (outcome.complete) finish(config);
     });
     report(outcome, config.output.file, schema.grid.size());
     return outcome.complete ? ExitCode::done : ExitCode::stopped;

@@ -1,3 +1,4 @@
+#include "run_options.hpp"
 #include "sweep.hpp"
 #include "training.hpp"
 
@@ -117,10 +118,7 @@ ExitCode run_sweep(const par::Communicator& world, const Config& config) {
     const fs::path path = fs::path(config.output.folder) / "runs.h5";
     survey::SurfaceFile file(world, path, schema_of(config, grid),
                              config.output.overwrite ? survey::Overwrite::replace : survey::Overwrite::refuse);
-    survey::RunOptions options;
-    options.progress_s = config.run.progress_s;
-    options.progress = progress_style_from(config.run.progress);
-    options.sync_s = config.run.sync_s;
+    auto options = run_options(world, config.run, config.output.folder);
     options.title = cat("sweep ", config.output.folder);
     options.unit = "runs";
     options.lease = survey::Lease::one_point;

@@ -1,3 +1,4 @@
+#include "run_options.hpp"
 #include "training.hpp"
 
 #include "orograph/app/commands.hpp"
@@ -7,7 +8,7 @@ namespace orograph::app {
 
 ExitCode run_train(const par::Communicator& world, const Config& config) {
     const auto resources = choose_resources(world, config.run);
-    const auto outcome = run_training(world, config, resources, stop_requested);
+    const auto outcome = run_training(world, config, resources, stop_of_job(world, config.output.folder));
     if (!outcome.complete) {
         log::info(
             cat(config.output.folder, ": stopped early after ", outcome.epochs_done, " epochs; start the same command again to go on"));

@@ -1,6 +1,7 @@
 #include "orograph/core/stop.hpp"
 
 #include <csignal>
+#include <system_error>
 
 namespace orograph {
 namespace {
@@ -26,6 +27,23 @@ void install_stop_handlers() {
 
 bool stop_requested() {
     return requested.load(std::memory_order_relaxed);
+}
+
+HaltFile::HaltFile(const std::filesystem::path& folder) : path_(folder / "halt"), before_(time()), last_look_(std::chrono::steady_clock::now()) {}
+
+bool HaltFile::appeared() {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (appeared_ || now - last_look_ < std::chrono::seconds(1)) return appeared_;
+    last_look_ = now;
+    const auto found = time();
+    return appeared_ = found && found != before_;
+}
+
+std::optional<std::filesystem::file_time_type> HaltFile::time() const {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(path_, error);
+    return error ? std::nullopt : std::optional(time);
 }
 
 }  // namespace orograph

@@ -7,6 +7,7 @@
 #include <hdf5.h>
 #include <hdf5_hl.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -14,14 +15,46 @@ namespace orograph::h5 {
 
 namespace {
 
-// Row-major: the last dimension is the fastest.
-std::vector<hsize_t> place_of(std::int64_t index, const std::vector<std::int64_t>& shape) {
-    std::vector<hsize_t> place(shape.size());
+// A box of a row-major array; its elements are consecutive.
+struct Box {
+    std::vector<hsize_t> start, count;
+    std::int64_t size = 1;
+};
+
+// The largest box that begins with element `first` and has at most `most` elements: a part of a row, or whole rows, planes, ...
+Box largest_box(std::int64_t first, std::int64_t most, const std::vector<std::int64_t>& shape) {
+    Box box{std::vector<hsize_t>(shape.size()), std::vector<hsize_t>(shape.size(), 1), 1};
+    bool whole = true;  // so far: the box has all of the dimensions behind this one
     for (std::size_t dimension = shape.size(); dimension-- > 0;) {
-        place[dimension] = static_cast<hsize_t>(index % shape[dimension]);
-        index /= shape[dimension];
+        const auto place = first % shape[dimension];
+        box.start[dimension] = static_cast<hsize_t>(place);
+        first /= shape[dimension];
+        if (!whole) continue;
+        const auto count = std::max<std::int64_t>(1, std::min(shape[dimension] - place, most / box.size));
+        box.count[dimension] = static_cast<hsize_t>(count);
+        box.size *= count;
+        whole = count == shape[dimension];
     }
-    return place;
+    return box;
+}
+
+std::int64_t element_bytes(Type type) {
+    return static_cast<std::int64_t>(H5Tget_size(memory_type(type)));
+}
+
+// Calls transfer(memory space, file space, elements before) for the parts of a run of elements that are boxes, which HDF5 can select.
+template <class Transfer>
+void for_each_box(Id dataset, const std::vector<std::int64_t>& shape, std::int64_t first, std::int64_t count, const Transfer& transfer) {
+    const SpaceHandle file_space(check(H5Dget_space(dataset), ExitCode::internal, "cannot ask for the shape of a dataset"));
+    for (std::int64_t done = 0; done < count;) {
+        const auto box = largest_box(first + done, count - done, shape);
+        if (!shape.empty())
+            check(H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, box.start.data(), nullptr, box.count.data(), nullptr),
+                  ExitCode::internal, "cannot select a part of a dataset");
+        const SpaceHandle memory_space = make_space({box.size});
+        transfer(memory_space.get(), file_space.get(), done);
+        done += box.size;
+    }
 }
 
 }  // namespace
@@ -43,19 +76,21 @@ void Dataset::write_bytes(const void* values, Type type, std::int64_t count) {
     check(H5Dwrite(get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), ExitCode::io, "cannot write ", where_);
 }
 
+void Dataset::read_run_bytes(std::int64_t first, std::int64_t count, std::byte* values, Type type) const {
+    OROGRAPH_EXPECT(type == type_ && first >= 0 && first + count <= size_);
+    for_each_box(get(), shape_, first, count, [&](Id memory_space, Id file_space, std::int64_t done) {
+        check(H5Dread(get(), memory_type(type), memory_space, file_space, H5P_DEFAULT, values + done * element_bytes(type)), ExitCode::data,
+              "cannot read ", where_);
+    });
+}
+
 // H5P_DEFAULT transfers independently under MPI-IO too: no other rank takes part.
-void Dataset::write_element_bytes(std::int64_t index, const void* value, Type type) {
-    OROGRAPH_EXPECT(type == type_ && index >= 0 && index < size_);
-    const SpaceHandle space(check(H5Dget_space(get()), ExitCode::io, "cannot write ", where_));
-    const SpaceHandle one = make_space({});
-    if (!shape_.empty()) {
-        const auto start = place_of(index, shape_);
-        const std::vector<hsize_t> count(shape_.size(), 1);
-        check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), ExitCode::io, "cannot write ",
-              where_);
-    }
-    check(H5Dwrite(get(), memory_type(type), one.get(), space.get(), H5P_DEFAULT, value), ExitCode::io, "cannot write element ", index,
-          " of ", where_);
+void Dataset::write_run_bytes(std::int64_t first, std::int64_t count, const std::byte* values, Type type) {
+    OROGRAPH_EXPECT(type == type_ && first >= 0 && first + count <= size_);
+    for_each_box(get(), shape_, first, count, [&](Id memory_space, Id file_space, std::int64_t done) {
+        check(H5Dwrite(get(), memory_type(type), memory_space, file_space, H5P_DEFAULT, values + done * element_bytes(type)), ExitCode::io,
+              "cannot write element ", first + done, " of ", where_);
+    });
 }
 
 void Dataset::set_text(const std::string& name, const std::string& value) {

@@ -29,15 +29,6 @@ std::int64_t reduce(const Communicator& comm, std::int64_t value, MPI_Op operati
     return result;
 }
 
-// Size of root's buffer, on every rank.
-template <class Buffer>
-void broadcast_with_size(const Communicator& comm, Buffer& buffer, int root) {
-    std::uint64_t size = buffer.size();
-    broadcast(comm, std::as_writable_bytes(std::span(&size, 1)), root);
-    buffer.resize(size);
-    broadcast(comm, std::as_writable_bytes(std::span(buffer)), root);
-}
-
 // The Error that stands for whatever `action` throws.
 std::optional<Error> error_of(const std::function<void()>& action) {
     try {
@@ -147,11 +138,10 @@ void broadcast(const Communicator& comm, std::span<std::byte> bytes, int root) {
 }
 
 void broadcast(const Communicator& comm, std::string& text, int root) {
-    broadcast_with_size(comm, text, root);
-}
-
-void broadcast(const Communicator& comm, std::vector<std::uint8_t>& bytes, int root) {
-    broadcast_with_size(comm, bytes, root);
+    std::uint64_t size = text.size();
+    broadcast(comm, std::as_writable_bytes(std::span(&size, 1)), root);
+    text.resize(size);
+    broadcast(comm, std::as_writable_bytes(std::span(text)), root);
 }
 
 std::int64_t all_max(const Communicator& comm, std::int64_t value) {

@@ -24,14 +24,19 @@ void ComputeThread::push(PointIndex point) {
     queue_changed_.notify_one();
 }
 
-// The next finished partial, in the order of push(). Throws what Measurement::partial() threw.
+// The next finished partial, in the order of push().
 std::optional<Partial> ComputeThread::take() {
     const std::lock_guard lock(mutex_);
-    if (error_) std::rethrow_exception(error_);
     if (results_.empty()) return std::nullopt;
     auto partial = std::move(results_.front());
     results_.pop_front();
     return partial;
+}
+
+// Throws what Measurement::partial() threw, which ended the work.
+void ComputeThread::rethrow_error() {
+    const std::lock_guard lock(mutex_);
+    if (error_) std::rethrow_exception(error_);
 }
 
 // Forever: drops the queue and the point in hand; finished partials can still be taken.

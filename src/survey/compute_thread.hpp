@@ -29,6 +29,7 @@ public:
 
     void push(PointIndex point);
     std::optional<Partial> take();
+    void rethrow_error();
     void cancel();
     bool idle();
     void wait(std::chrono::microseconds longest);

@@ -11,8 +11,10 @@ namespace {
 
 constexpr int master = 0;
 
-// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead.
-constexpr std::size_t most_in_flight = 3;
+// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead; or what they finish
+// in 10 ms, so that messages do not decide how fast tiny points go.
+constexpr std::size_t shortest_queue = 3;
+constexpr double queue_s = 0.01;
 
 std::vector<double> values_of(std::span<const std::byte> bytes) {
     std::vector<double> values(bytes.size() / sizeof(double));
@@ -24,7 +26,7 @@ std::vector<double> values_of(std::span<const std::byte> bytes) {
 
 // Asks for the first lease.
 Leader::Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, const RunOptions& options)
-    : grid_(grid), mailbox_(mailbox), measurement_(measurement), file_(file), options_(options), last_sync_(std::chrono::steady_clock::now()) {
+    : grid_(grid), mailbox_(mailbox), measurement_(measurement), file_(file), options_(options), last_sync_(std::chrono::steady_clock::now()), longest_queue_(shortest_queue), last_write_(last_sync_) {
     ask();
 }
 
@@ -60,7 +62,7 @@ void Leader::ask() {
 }
 
 void Leader::dispatch() {
-    while (lease_.size() > 0 && in_flight_.size() < most_in_flight) {
+    while (lease_.size() > 0 && in_flight_.size() < longest_queue_) {
         const PointIndex point{lease_.first++};
         in_flight_.emplace(point, Gathering{std::vector<std::vector<double>>(grid_.shards), grid_.shards});
         tell_workers(Tag::compute, std::as_bytes(std::span(&point, 1)));
@@ -74,19 +76,41 @@ void Leader::gather(const par::Message& message) {
     auto& [partials, missing] = found->second;
     partials[message.source - grid_.rank_of(grid_.group, 0)] = values_of(std::span(message.bytes).subspan(sizeof(PointIndex)));
     if (--missing > 0) return;
-    write(found->first, partials);
+    keep(found->first, partials);
     in_flight_.erase(found);
     dispatch();
 }
 
-// First into the file, then to the master: what was reported survives any kill.
-void Leader::write(PointIndex point, const std::vector<std::vector<double>>& partials) {
+// For write_ready().
+void Leader::keep(PointIndex point, const std::vector<std::vector<double>>& partials) {
+    const auto number = static_cast<std::int64_t>(point);
+    if (ready_.size() > 0 && ready_.last != number) write_ready();
+    if (ready_.size() == 0) ready_ = {number, number};
+    ++ready_.last;
     const auto record = measurement_.record(partials);
     const bool finite = std::ranges::all_of(record, [](double value) { return std::isfinite(value); });
-    const auto status = finite ? PointStatus::done : PointStatus::non_finite;
-    file_.write(point, record, status);
+    records_.insert(records_.end(), record.begin(), record.end());
+    statuses_.push_back(finite ? PointStatus::done : PointStatus::non_finite);
+}
+
+// First into the file, then to the master: what was reported survives any kill.
+void Leader::write_ready() {
+    if (ready_.size() == 0) return;
+    file_.write(PointIndex{ready_.first}, records_, statuses_);
     unsynced_ = true;
-    post_value(mailbox_, master, Tag::report, status);
+    post_value(mailbox_, master, Tag::report, Report{ready_.size(), std::ranges::count(statuses_, PointStatus::non_finite)});
+    adapt_queue();
+    ready_ = {};
+    records_.clear();
+    statuses_.clear();
+}
+
+void Leader::adapt_queue() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> since = now - last_write_;
+    const auto in_time = queue_s / since.count() * static_cast<double>(ready_.size());
+    longest_queue_ = static_cast<std::size_t>(std::clamp<double>(in_time, shortest_queue, longest_lease));
+    last_write_ = now;
 }
 
 void Leader::drain() {
@@ -98,6 +122,7 @@ void Leader::drain() {
 void Leader::note_idle_worker() {
     if (++idle_workers_ < grid_.shards) return;
     in_flight_.clear();
+    write_ready();
     if (unsynced_) sync();
     post(mailbox_, master, Tag::group_idle);
 }

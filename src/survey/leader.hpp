@@ -18,6 +18,7 @@ class Leader {
 public:
     Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, const RunOptions& options);
     void handle(const par::Message& message);
+    void write_ready();
     void sync_if_due();
 
 private:
@@ -29,7 +30,8 @@ private:
     void ask();
     void dispatch();
     void gather(const par::Message& message);
-    void write(PointIndex point, const std::vector<std::vector<double>>& partials);
+    void keep(PointIndex point, const std::vector<std::vector<double>>& partials);
+    void adapt_queue();
     void drain();
     void note_idle_worker();
     void tell_workers(Tag tag, std::span<const std::byte> bytes);
@@ -44,6 +46,11 @@ private:
     bool unsynced_ = false;
     PointRange lease_;                           // points not sent to the workers yet
     std::map<PointIndex, Gathering> in_flight_;  // points that the workers have
+    std::size_t longest_queue_;                  // of in_flight_
+    PointRange ready_;                           // points whose records are not in the file yet ...
+    std::vector<double> records_;                // ... [point][field]
+    std::vector<PointStatus> statuses_;
+    std::chrono::steady_clock::time_point last_write_;
     bool asked_ = false;
     int idle_workers_ = 0;
 };

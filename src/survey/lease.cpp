@@ -35,9 +35,9 @@ std::vector<LeaseDesk::Grant> LeaseDesk::ask(int group) {
     return grant();
 }
 
-std::vector<LeaseDesk::Grant> LeaseDesk::report(int group) {
-    --in_hand_.at(static_cast<std::size_t>(group));
-    --unreported_;
+std::vector<LeaseDesk::Grant> LeaseDesk::report(int group, std::int64_t points) {
+    in_hand_.at(static_cast<std::size_t>(group)) -= points;
+    unreported_ -= points;
     return grant();
 }
 

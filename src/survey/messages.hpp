@@ -14,7 +14,7 @@ namespace orograph::survey {
 enum class Tag : int {
     // leader -> master
     ask,          // wants a lease
-    report,       // PointStatus of one point, which is in the file
+    report,       // Report of points that are in the file
     stop_survey,  // a rank of this group was asked to stop early
     group_idle,   // drained, file synced
     // master -> leader
@@ -29,6 +29,10 @@ enum class Tag : int {
     compute,        // PointIndex
     drain_worker,   // drop the points in hand
     finish_worker,  // Outcome
+};
+
+struct Report {
+    std::int64_t points = 0, non_finite = 0;
 };
 
 enum class Role { master, leader, worker };

@@ -3,6 +3,8 @@
 #include "worker.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/log.hpp"
+#include "orograph/par/environment.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -13,26 +15,23 @@ namespace {
 
 using std::chrono::microseconds;
 
-// Between two looks at the mailbox; longer and longer while nothing happens, so that an idle rank costs a few percent of a core.
-constexpr microseconds shortest_wait{1000}, longest_wait{10000};
+// Between two looks at the mailbox: longer and longer while nothing happens, so that an idle rank costs a percent of a core. A rank that has
+// nothing to compute begins eagerly, because an answer may be on its way.
+constexpr int eager_looks = 200;
+constexpr microseconds eager_wait{20}, shortest_wait{1000}, longest_wait{10000};
 
-// Runs of points without a result, in ascending order. A point that failed before is tried again.
-std::vector<PointRange> pending_ranges(const std::vector<PointStatus>& statuses) {
-    const auto pending = [](PointStatus status) { return status != PointStatus::done && status != PointStatus::non_finite; };
-    std::vector<PointRange> ranges;
-    for (auto first = statuses.begin(); (first = std::find_if(first, statuses.end(), pending)) != statuses.end();) {
-        const auto last = std::find_if_not(first, statuses.end(), pending);
-        ranges.push_back({first - statuses.begin(), last - statuses.begin()});
-        first = last;
-    }
+// The points to compute, ascending.
+std::vector<PointRange> wanted(const Inventory& found, const RunOptions& options) {
+    auto ranges = found.pending;
+    if (options.retry_failed) ranges.insert(ranges.end(), found.failed.begin(), found.failed.end());
+    std::ranges::sort(ranges, {}, &PointRange::first);
     return ranges;
 }
 
 // One rank of a survey: the roles that it has, and the loop that brings them their messages. The thread that calls run() alone talks to MPI and the file.
 class SurveyRank {
 public:
-    SurveyRank(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file, std::vector<PointRange> pending,
-               const RunOptions& options);
+    SurveyRank(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file, const RunOptions& options);
     Outcome run();
 
 private:
@@ -47,14 +46,15 @@ private:
     std::optional<Master> master_;
     std::optional<Leader> leader_;
     std::optional<Worker> worker_;
-    microseconds wait_ = shortest_wait;
+    microseconds wait_ = eager_wait;
+    int looks_left_ = eager_looks;  // before the first sleep
 };
 
 // Collective over grid.world.
 SurveyRank::SurveyRank(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file,
-                       std::vector<PointRange> pending, const RunOptions& options)
+                       const RunOptions& options)
     : options_(options), mailbox_(grid.world) {
-    if (grid.is_master()) master_.emplace(grid, mailbox_, file.statuses(), std::move(pending), options);
+    if (grid.is_master()) master_.emplace(grid, mailbox_, points, wanted(file.inventory(), options), file, options);
     if (grid.is_leader()) leader_.emplace(grid, mailbox_, *measurement, file, options);
     if (grid.works()) worker_.emplace(mailbox_, grid.rank_of(grid.group, 0), points, *measurement);
 }
@@ -72,9 +72,10 @@ bool SurveyRank::act() {
         deliver(*message);
         active = true;
     }
+    if (leader_) leader_->write_ready();
     if (worker_ && worker_->send_results()) active = true;
     if (leader_) leader_->sync_if_due();
-    if (master_) master_->show_progress();
+    if (master_) master_->look_after();
     pass_stop_on();
     return active;
 }
@@ -98,8 +99,17 @@ void SurveyRank::pass_stop_on() {
 
 // Sleeps unless there was something to do; a finished computation wakes it. Messages that have not left yet need looking after often.
 void SurveyRank::wait(bool active) {
-    if (active || !mailbox_.sent()) wait_ = shortest_wait;
-    if (active) return;
+    if (active) {
+        const bool computing = worker_ && worker_->computing();
+        wait_ = computing ? shortest_wait : eager_wait;
+        looks_left_ = computing ? 0 : eager_looks;
+        return;
+    }
+    if (looks_left_ > 0) {
+        --looks_left_;
+        return std::this_thread::yield();
+    }
+    if (!mailbox_.sent()) wait_ = std::min(wait_, shortest_wait);
     if (worker_) {
         worker_->wait(wait_);
     } else {
@@ -110,14 +120,19 @@ void SurveyRank::wait(bool active) {
 
 }  // namespace
 
-// Every rank sees the same statuses, so that all return at once where nothing is pending. Throws what the measurement or the file threw, on the rank where it happened; the others go on waiting, so main aborts the job.
+void abandon_job(const std::string& why) {
+    log::self(log::Level::error, why);
+    par::abort(static_cast<int>(ExitCode::stopped));
+}
+
+// Every rank knows how many points there are to compute, so that all return at once where there are none. Throws what the measurement or the
+// file threw, on the rank where it happened; the others go on waiting, so main aborts the job.
 Outcome run(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file, const RunOptions& options) {
-    const auto& statuses = file.statuses();
-    OROGRAPH_EXPECT(static_cast<std::int64_t>(statuses.size()) == points.size());
     OROGRAPH_EXPECT(measurement != nullptr || !grid.works());
-    auto pending = pending_ranges(statuses);
-    if (pending.empty()) return {.complete = true, .non_finite = std::ranges::count(statuses, PointStatus::non_finite)};
-    return SurveyRank(grid, points, measurement, file, std::move(pending), options).run();
+    const auto& found = file.inventory();
+    if (found.pending_points == 0 && (found.failed_points == 0 || !options.retry_failed))
+        return {.complete = true, .non_finite = found.non_finite_points, .failed = found.failed_points};
+    return SurveyRank(grid, points, measurement, file, options).run();
 }
 
 }  // namespace orograph::survey

@@ -1,4 +1,4 @@
-#include "surface_layout.hpp"
+#include "point_reader.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -38,18 +39,50 @@ private:
     int value_;
 };
 
-// The surface at `path` where the job can go on with it; nothing where one is to be created.
-std::optional<Surface> find_existing(const std::filesystem::path& path, const SurfaceSchema& schema, Overwrite overwrite) {
+// Adds a point behind those that are there.
+void append(std::vector<PointRange>& ranges, std::int64_t point) {
+    if (!ranges.empty() && ranges.back().last == point)
+        ++ranges.back().last;
+    else
+        ranges.push_back({point, point + 1});
+}
+
+// A block at a time, so that memory does not grow with the grid.
+Inventory take_inventory(const h5::Group& root, const SurfaceSchema& schema, const std::filesystem::path& path) {
+    constexpr std::int64_t block_points = 1 << 16;
+    const PointReader reader(root, schema);
+    Inventory found;
+    std::int64_t damaged = 0;
+    for (std::int64_t first = 0; first < schema.grid.size(); first += block_points) {
+        const auto block = reader.read(first, std::min(block_points, schema.grid.size() - first));
+        for (auto point = first; point < first + block.size(); ++point) {
+            const bool damage = block.damaged(point);
+            const auto status = damage ? PointStatus::pending : block.status(point);
+            damaged += damage;
+            if (status == PointStatus::pending) append(found.pending, point);
+            if (status == PointStatus::failed) append(found.failed, point);
+            found.pending_points += status == PointStatus::pending;
+            found.failed_points += status == PointStatus::failed;
+            found.non_finite_points += status == PointStatus::non_finite;
+        }
+    }
+    if (damaged > 0) log::warn(cat(path.string(), ": ", damaged, " points do not fit their checksum and are computed again"));
+    return found;
+}
+
+// What the file at `path` holds where the job can go on with it; nothing where one is to be created.
+std::optional<Inventory> find_existing(const std::filesystem::path& path, const SurfaceSchema& schema, Overwrite overwrite) {
     std::error_code error;
     const auto type = std::filesystem::status(path, error).type();
     if (type == std::filesystem::file_type::not_found) return std::nullopt;
     OROGRAPH_VALIDATE(type == std::filesystem::file_type::regular, ExitCode::cannot_create, path.string(),
                       " exists and is not a file; choose another output.file");
     try {
-        auto surface = load_surface(path);
-        const auto difference = first_difference(surface.schema, schema);
+        const auto file = h5::File::open(path);
+        const auto theirs = read_schema(file.root());
+        const auto difference = first_difference(theirs, schema);
         OROGRAPH_VALIDATE(difference.empty(), ExitCode::data, path.string(), " was made with another ", difference);
-        return surface;
+        return take_inventory(file.root(), theirs, path);
     } catch (const Error& failure) {
         if (failure.code() != ExitCode::data) throw;
         if (overwrite == Overwrite::refuse) {
@@ -58,16 +91,6 @@ std::optional<Surface> find_existing(const std::filesystem::path& path, const Su
         log::info(cat(failure.what(), "; replaced, as output.overwrite asks"));
         return std::nullopt;
     }
-}
-
-std::vector<std::uint8_t> usable_statuses(const Surface& surface, const std::filesystem::path& path) {
-    std::vector<std::uint8_t> bytes;
-    for (const auto status : surface.statuses) bytes.push_back(static_cast<std::uint8_t>(status));
-    for (const auto point : surface.damaged) bytes[static_cast<std::size_t>(point)] = static_cast<std::uint8_t>(PointStatus::pending);
-    if (!surface.damaged.empty()) {
-        log::warn(cat(path.string(), ": ", surface.damaged.size(), " points do not fit their checksum and are computed again"));
-    }
-    return bytes;
 }
 
 }  // namespace
@@ -82,8 +105,7 @@ struct SurfaceFile::Impl {
     par::Communicator comm;
     std::filesystem::path path;
     std::optional<FileLock> lock;  // rank 0 only
-    std::vector<std::uint8_t> status_bytes;
-    std::vector<PointStatus> statuses;
+    Inventory inventory;
     bool resumed = false;
     std::optional<SyncDescriptor> descriptor;
     std::optional<h5::File> file;
@@ -95,21 +117,21 @@ struct SurfaceFile::Impl {
 void SurfaceFile::Impl::prepare(const SurfaceSchema& schema, Overwrite overwrite) {
     std::error_code ignored;
     std::filesystem::remove(h5::creation_path(path), ignored);  // of a run that was killed while creating
-    if (const auto surface = find_existing(path, schema, overwrite)) {
+    if (auto found = find_existing(path, schema, overwrite)) {
         resumed = true;
-        status_bytes = usable_statuses(*surface, path);
+        inventory = std::move(*found);
         return;
     }
     h5::create_atomically(path, [&](h5::Group root) { write_schema(std::move(root), schema); });
-    status_bytes.assign(static_cast<std::size_t>(schema.grid.size()), static_cast<std::uint8_t>(PointStatus::pending));
+    inventory.pending = {{0, schema.grid.size()}};
+    inventory.pending_points = schema.grid.size();
 }
 
-// Collective. What rank 0 found, on every rank.
+// Collective. How much rank 0 found, on every rank.
 void SurfaceFile::Impl::share() {
     resumed = par::all_max(comm, resumed ? 1 : 0) == 1;
-    par::broadcast(comm, status_bytes, 0);
-    statuses.reserve(status_bytes.size());
-    for (const auto byte : status_bytes) statuses.push_back(static_cast<PointStatus>(byte));
+    for (auto* points : {&inventory.pending_points, &inventory.failed_points, &inventory.non_finite_points})
+        *points = par::all_max(comm, *points);
 }
 
 // Collective.
@@ -127,7 +149,7 @@ void SurfaceFile::Impl::open(const SurfaceSchema& schema) {
 SurfaceFile::SurfaceFile(const par::Communicator& comm, const std::filesystem::path& path, const SurfaceSchema& schema, Overwrite overwrite)
     : impl_(std::make_unique<Impl>(comm, path)) {
     par::on_root(comm, [&] { impl_->lock.emplace(path); });  // first, so that nobody changes what is looked at next
-    par::require_shared_folder(comm, path.parent_path());
+    par::require_shared_folder(comm, path);
     par::on_root(comm, [&] { impl_->prepare(schema, overwrite); });
     impl_->share();
     impl_->open(schema);
@@ -139,18 +161,38 @@ bool SurfaceFile::resumed() const {
     return impl_->resumed;
 }
 
-const std::vector<PointStatus>& SurfaceFile::statuses() const {
-    return impl_->statuses;
+const std::filesystem::path& SurfaceFile::path() const {
+    return impl_->path;
+}
+
+const Inventory& SurfaceFile::inventory() const {
+    return impl_->inventory;
+}
+
+std::size_t SurfaceFile::width() const {
+    return impl_->fields.size();
 }
 
 // The order makes a point that was cut off by a kill either pending or known to be damaged.
-void SurfaceFile::write(PointIndex point, std::span<const double> record, PointStatus status) {
-    OROGRAPH_EXPECT(record.size() == impl_->fields.size());
-    OROGRAPH_EXPECT(status != PointStatus::pending);
-    const auto index = static_cast<std::int64_t>(point);
-    for (std::size_t field = 0; field < record.size(); ++field) impl_->fields[field].write_element<double>(index, record[field]);
-    impl_->crcs->write_element<std::uint32_t>(index, checksum(point, record, status));
-    impl_->status->write_element<std::uint8_t>(index, static_cast<std::uint8_t>(status));
+void SurfaceFile::write(PointIndex first, std::span<const double> records, std::span<const PointStatus> statuses) {
+    const auto width = impl_->fields.size(), count = statuses.size();
+    OROGRAPH_EXPECT(records.size() == count * width);
+    const auto index = static_cast<std::int64_t>(first);
+    std::vector<double> column(count);
+    for (std::size_t field = 0; field < width; ++field) {
+        for (std::size_t point = 0; point < count; ++point) column[point] = records[point * width + field];
+        impl_->fields[field].write_run<double>(index, column);
+    }
+    std::vector<std::uint32_t> crcs;
+    std::vector<std::uint8_t> bytes;
+    for (std::size_t point = 0; point < count; ++point) {
+        OROGRAPH_EXPECT(statuses[point] != PointStatus::pending);
+        const PointIndex number{index + static_cast<std::int64_t>(point)};
+        crcs.push_back(checksum(number, records.subspan(point * width, width), statuses[point]));
+        bytes.push_back(static_cast<std::uint8_t>(statuses[point]));
+    }
+    impl_->crcs->write_run<std::uint32_t>(index, crcs);
+    impl_->status->write_run<std::uint8_t>(index, bytes);
 }
 
 void SurfaceFile::sync() {

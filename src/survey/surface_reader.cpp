@@ -1,4 +1,4 @@
-#include "surface_layout.hpp"
+#include "point_reader.hpp"
 
 #include "orograph/core/error.hpp"
 
@@ -81,29 +81,6 @@ std::map<std::string, std::string> read_provenance(const h5::Group& provenance) 
     return texts;
 }
 
-std::vector<PointStatus> to_statuses(const std::vector<std::uint8_t>& bytes) {
-    std::vector<PointStatus> statuses;
-    statuses.reserve(bytes.size());
-    for (const auto byte : bytes)
-        statuses.push_back(static_cast<PointStatus>(std::min(byte, static_cast<std::uint8_t>(PointStatus::failed))));
-    return statuses;
-}
-
-// Computed points whose status byte or values are not what the checksum was made of.
-std::vector<PointIndex> find_damaged(const Surface& surface, const std::vector<std::uint8_t>& status_bytes) {
-    std::vector<PointIndex> damaged;
-    std::vector<double> record(surface.values.size());
-    for (std::size_t point = 0; point < status_bytes.size(); ++point) {
-        if (surface.statuses[point] == PointStatus::pending) continue;
-        for (std::size_t field = 0; field < record.size(); ++field) record[field] = surface.values[field][point];
-        const PointIndex index{static_cast<std::int64_t>(point)};
-        const auto expected = checksum(index, record, static_cast<PointStatus>(status_bytes[point]));
-        if (expected != surface.crcs[point] || status_bytes[point] > static_cast<std::uint8_t>(PointStatus::failed))
-            damaged.push_back(index);
-    }
-    return damaged;
-}
-
 // A kill between a value and its status byte leaves values of a point that does not count.
 void blank_pending(Surface& surface) {
     for (auto& values : surface.values) {
@@ -113,11 +90,18 @@ void blank_pending(Surface& surface) {
     }
 }
 
-}  // namespace
-
-std::int64_t Surface::count(PointStatus status) const {
-    return std::count(statuses.begin(), statuses.end(), status);
+// Adds to errors about the file what to do.
+template <class Read>
+auto with_advice(const Read& read) {
+    try {
+        return read();
+    } catch (const Error& error) {
+        if (error.code() != ExitCode::data) throw;
+        throw Error(ExitCode::data, cat(error.what(), "; name a surface file, or make this one again with output.overwrite: true"));
+    }
 }
+
+}  // namespace
 
 SurfaceSchema read_schema(const h5::Group& root) {
     OROGRAPH_VALIDATE(root.has("status") && root.has("provenance"), ExitCode::data, root.where(), " is not a surface file of Orograph");
@@ -135,31 +119,30 @@ SurfaceSchema read_schema(const h5::Group& root) {
             read_provenance(provenance)};
 }
 
-// Reads in the reverse of the order in which SurfaceFile::write writes, so that a point seen as done is seen with its checksum and values
-// while a job is writing.
 Surface load_surface(const std::filesystem::path& path) {
     const auto file = h5::File::open(path);
-    const auto root = file.root();
-    Surface surface{read_schema(root), {}, {}, {}, {}};
-    const auto status_bytes = root.open_dataset("status", h5::Type::uint8).read<std::uint8_t>();
-    const auto crcs = root.open_dataset("crc32", h5::Type::uint32);
-    OROGRAPH_VALIDATE(crcs.shape() == shape_of(surface.schema.grid), ExitCode::data, crcs.where(), ": its shape is not that of the axes");
-    surface.crcs = crcs.read<std::uint32_t>();
-    for (const auto& field : surface.schema.fields)
-        surface.values.push_back(root.open_dataset(field.name, h5::Type::float64).read<double>());
-    surface.statuses = to_statuses(status_bytes);
-    surface.damaged = find_damaged(surface, status_bytes);
+    Surface surface{read_schema(file.root()), {}, {}, {}, {}};
+    auto block = PointReader(file.root(), surface.schema).read(0, surface.schema.grid.size());
+    for (std::int64_t point = 0; point < block.size(); ++point) {
+        surface.statuses.push_back(block.status(point));
+        if (block.damaged(point)) surface.damaged.push_back(PointIndex{point});
+    }
+    surface.crcs = std::move(block.crcs);
+    surface.values = std::move(block.values);
     blank_pending(surface);
     return surface;
 }
 
+std::int64_t Surface::count(PointStatus status) const {
+    return std::count(statuses.begin(), statuses.end(), status);
+}
+
 Surface read_surface(const std::filesystem::path& path) {
-    try {
-        return load_surface(path);
-    } catch (const Error& error) {
-        if (error.code() != ExitCode::data) throw;
-        throw Error(ExitCode::data, cat(error.what(), "; name a surface file, or make this one again with output.overwrite: true"));
-    }
+    return with_advice([&] { return load_surface(path); });
+}
+
+SurfaceSchema read_schema(const std::filesystem::path& path) {
+    return with_advice([&] { return read_schema(h5::File::open(path).root()); });
 }
 
 }  // namespace orograph::survey

@@ -32,13 +32,15 @@ void Worker::handle(const par::Message& message) {
     }
 }
 
-// Sends finished partials to the leader and, once drained, says so; true where it sent any. Throws what the measurement threw.
+// Sends finished partials to the leader and, once drained, says so; true where it sent any. Throws what the measurement threw, when all that was
+// finished before has been sent.
 bool Worker::send_results() {
     bool sent = false;
     while (const auto partial = thread_.take()) {
         post(mailbox_, leader_, Tag::partial, pack(*partial));
         sent = true;
     }
+    if (!sent) thread_.rethrow_error();
     if (draining_ && !said_idle_ && thread_.idle()) {
         post(mailbox_, leader_, Tag::worker_idle);
         said_idle_ = sent = true;

@@ -16,6 +16,7 @@ public:
     void handle(const par::Message& message);
     bool send_results();
     void ask_to_stop();
+    bool computing() { return !thread_.idle(); }
     void wait(std::chrono::microseconds longest) { thread_.wait(longest); }
     const std::optional<Outcome>& outcome() const { return outcome_; }
 

@@ -75,12 +75,12 @@ std::string document(const std::string& file, const SurfaceSchema& schema) {
 }  // namespace
 
 // XDMF 2, which ParaView's readers and VisIt know. Error(data): more than two axes. Error(cannot_create), Error(io).
-std::filesystem::path write_xmf(const std::filesystem::path& surface_path, const Surface& surface) {
-    const auto axes = surface.schema.grid.axes().size();
+std::filesystem::path write_xmf(const std::filesystem::path& surface_path, const SurfaceSchema& schema) {
+    const auto axes = schema.grid.axes().size();
     OROGRAPH_VALIDATE(axes <= 2, ExitCode::data, surface_path.string(), " has ", axes, " axes; an .xmf file describes lines and planes");
     auto path = surface_path;
     path.replace_extension(".xmf");
-    write_file_atomically(path, document(surface_path.filename().string(), surface.schema));
+    write_file_atomically(path, document(surface_path.filename().string(), schema));
     return path;
 }
 

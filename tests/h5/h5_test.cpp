@@ -153,25 +153,33 @@ TEST_F(H5Test, AFailureWhileCreatingLeavesTheOldFile) {
     EXPECT_EQ(File::open(path).root().number("version"), 3);
 }
 
-TEST_F(H5Test, RanksWriteElementsOfOneFileIndependently) {
-    constexpr std::int64_t rows = 11, columns = 4;
+TEST_F(H5Test, RanksWriteRunsOfOneFileIndependently) {
+    constexpr std::int64_t rows = 11, columns = 4, size = rows * columns, length = 7;
     create([](Group root) { root.create_dataset<double>("values", {rows, columns}, -1.0); });
     auto file = File::open_shared(world, path);
     {
         auto dataset = file.root().open_dataset("values", Type::float64);
-        // Uneven: rank r writes every element whose number leaves r, but rank 0 none of the last row.
-        for (std::int64_t index = world.rank(); index < rows * columns; index += world.size()) {
-            if (world.rank() == 0 && index >= (rows - 1) * columns) continue;
-            dataset.write_element<double>(index, 0.5 * static_cast<double>(index));
+        // Uneven: every rank writes each of its runs of seven elements, which end in the middle of rows, but for rank 0's last.
+        for (std::int64_t first = length * world.rank(); first < size; first += length * world.size()) {
+            if (world.rank() == 0 && first + length * world.size() >= size) continue;
+            std::vector<double> run;
+            for (auto index = first; index < std::min(first + length, size); ++index) run.push_back(0.5 * static_cast<double>(index));
+            dataset.write_run<double>(first, run);
         }
     }
     file.close();
-    const auto values = File::open(path).root().open_dataset("values", Type::float64).read<double>();
-    ASSERT_EQ(values.size(), static_cast<std::size_t>(rows * columns));
-    for (std::int64_t index = 0; index < rows * columns; ++index) {
-        const bool skipped = index % world.size() == 0 && index >= (rows - 1) * columns;
+    const auto closed = File::open(path);
+    const auto dataset = closed.root().open_dataset("values", Type::float64);
+    const auto values = dataset.read<double>();
+    ASSERT_EQ(values.size(), static_cast<std::size_t>(size));
+    for (std::int64_t index = 0; index < size; ++index) {
+        const auto run = index / length;
+        const bool skipped = run % world.size() == 0 && length * (run + world.size()) >= size;
         EXPECT_EQ(values[static_cast<std::size_t>(index)], skipped ? -1.0 : 0.5 * static_cast<double>(index)) << index;
     }
+    std::vector<double> part(6);
+    dataset.read_run<double>(22, part);
+    EXPECT_TRUE(std::ranges::equal(part, std::span(values).subspan(22, 6)));
 }
 
 // One rank that unwinds alone must not wait for the others in a collective close.

@@ -108,7 +108,7 @@ TEST(LeaseDesk, GivesEveryPointOnceAndTheLastOnesToIdleGroups) {
                 take(desk.ask(group));
             } else if (in_hand[group] > 0) {
                 --in_hand[group];
-                take(desk.report(group));
+                take(desk.report(group, 1));
             }
         }
         ASSERT_EQ(leased, points);

@@ -297,8 +297,60 @@ TEST_F(Run, ErrorsOfTheComputeThreadComeOutOfRun) {
     }
     file.close();
     const auto surface = read_surface(folder_ / name);
-    EXPECT_GE(surface.count(PointStatus::done), 2);
-    EXPECT_LE(surface.count(PointStatus::done), 5);
+    EXPECT_EQ(surface.count(PointStatus::done), 5);
+}
+
+// A point that hangs is tried again by later runs, then given up, and computed again on request. The job's end is an exception here.
+TEST_F(Run, APointThatHangsIsRetriedAndThenGivenUp) {
+    const auto points = grid_of(3, 4);
+    const auto alone = par::make_process_grid({}, 1, par::MasterRole::also_works);
+    const auto name = cat("hang-", world_.rank(), ".h5");
+    const auto path = folder_ / name, side_file = folder_ / (name + ".hung");
+    options_.lease_timeout_s = 0.3;
+    options_.lease_retries = 2;
+    options_.abandon = [](const std::string& why) { throw Error(ExitCode::stopped, why); };
+    const auto hang_at = [](Wave& wave, double x, double y) {
+        wave.before([&wave, x, y](int, const CancelToken& cancel) {
+            if (wave.points().contains({x, y})) test::wait_until_cancelled(cancel);
+        });
+    };
+    for (const std::string times : {"1", "2", "3"}) {
+        Wave wave(0, 1);
+        hang_at(wave, 0, 2.0 / 3);
+        auto file = open({}, name, points);
+        EXPECT_EQ(file.inventory().pending_points, times == "1" ? 12 : 7);
+        try {
+            run(alone, points, &wave, file, options_);
+            FAIL() << "nothing was abandoned";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ExitCode::stopped);
+            EXPECT_THAT(error.what(), testing::StartsWith("rank 0 did not finish point 5 within run.lease_timeout_s (0.3 s)"));
+            EXPECT_THAT(error.what(), testing::HasSubstr(times == "3" ? "given up (status 3)" : "will be tried again"));
+        }
+        file.close();
+        std::string number, noted;
+        std::ifstream(side_file) >> number >> noted;
+        EXPECT_EQ(number, "5");
+        EXPECT_EQ(noted, times);
+        EXPECT_EQ(read_surface(path).count(PointStatus::failed), times == "3" ? 1 : 0);
+        EXPECT_EQ(read_surface(path).count(PointStatus::done), 5);
+    }
+    Wave rest(0, 1);
+    const auto without = run_once(alone, name, points, rest);
+    EXPECT_TRUE(without.complete);
+    EXPECT_EQ(without.computed, 6);
+    EXPECT_EQ(without.failed, 1);
+    EXPECT_FALSE(std::filesystem::exists(side_file));
+    Wave nothing(0, 1);
+    EXPECT_EQ(run_once(alone, name, points, nothing).failed, 1);
+    EXPECT_EQ(nothing.calls(), 0);
+    options_.retry_failed = true;
+    Wave again(0, 1);
+    const auto with = run_once(alone, name, points, again);
+    EXPECT_TRUE(with.complete);
+    EXPECT_EQ(with.computed, 1);
+    EXPECT_EQ(with.failed, 0);
+    EXPECT_EQ(read_surface(path).count(PointStatus::done), 12);
 }
 
 TEST_F(Run, WorksWithoutMpi) {

@@ -99,8 +99,8 @@ TEST_F(SurfaceDamageTest, AFlippedValueIsFoundAndComputedAgain) {
             write_bytes(path, broken);
             EXPECT_THAT(read_surface(path).damaged, testing::ElementsAre(PointIndex{point}));
             SurfaceFile file(alone, path, schema, Overwrite::refuse);
-            EXPECT_EQ(file.statuses()[point], PointStatus::pending);
-            EXPECT_EQ(std::count(file.statuses().begin(), file.statuses().end(), PointStatus::pending), 1);
+            ASSERT_EQ(file.inventory().pending_points, 1);
+            EXPECT_EQ(file.inventory().pending.at(0).first, point);
             file.write(PointIndex{point}, record_of(point), status_of(point));
             file.close();
             EXPECT_TRUE(bytes_of(path) == intact);

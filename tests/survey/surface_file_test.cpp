@@ -32,8 +32,9 @@ protected:
 
     // Collective. Points [first, last) whose status is pending, each by one rank.
     void write_points(SurfaceFile& file, std::int64_t first, std::int64_t last) const {
+        const auto pending = synthetic::pending_of(file, world, points);
         for (std::int64_t point = first; point < last; ++point) {
-            if (point % world.size() != world.rank() || file.statuses()[point] != PointStatus::pending) continue;
+            if (point % world.size() != world.rank() || pending[point] == std::byte{0}) continue;
             file.write(PointIndex{point}, record_of(point), status_of(point));
         }
     }
@@ -100,9 +101,16 @@ TEST_F(SurfaceFileTest, ResumingSeesWhatIsDoneAndEndsInTheSameBytes) {
     make(0, 12);
     SurfaceFile file(world, path, schema, Overwrite::refuse);
     EXPECT_TRUE(file.resumed());
-    ASSERT_EQ(file.statuses().size(), static_cast<std::size_t>(points));
-    for (std::int64_t point = 0; point < points; ++point)
-        EXPECT_EQ(file.statuses()[point], point < 12 ? status_of(point) : PointStatus::pending);
+    EXPECT_EQ(file.inventory().pending_points, points - 12);
+    EXPECT_EQ(file.inventory().failed_points, 1);
+    EXPECT_EQ(file.inventory().non_finite_points, 2);
+    const auto pending = synthetic::pending_of(file, world, points);
+    for (std::int64_t point = 0; point < points; ++point) EXPECT_EQ(pending[point], std::byte{point >= 12});
+    if (world.rank() == 0) {
+        ASSERT_EQ(file.inventory().failed.size(), 1U);
+        EXPECT_EQ(file.inventory().failed[0].first, 7);
+        EXPECT_EQ(file.inventory().failed[0].last, 8);
+    }
     write_points(file, 0, points);
     file.close();
     EXPECT_EQ(expect_values(read_surface(path), 0, points), points * synthetic::field_count);
@@ -148,13 +156,13 @@ TEST_F(SurfaceFileTest, OverwriteReplacesAnotherFileButGoesOnWithItsOwn) {
     {
         SurfaceFile same(world, path, schema, Overwrite::replace);
         EXPECT_TRUE(same.resumed());
-        EXPECT_EQ(std::count(same.statuses().begin(), same.statuses().end(), PointStatus::pending), points - 20);
+        EXPECT_EQ(same.inventory().pending_points, points - 20);
         same.close();
     }
     schema.fingerprints["weights"] = "new";
     SurfaceFile other(world, path, schema, Overwrite::replace);
     EXPECT_FALSE(other.resumed());
-    EXPECT_EQ(std::count(other.statuses().begin(), other.statuses().end(), PointStatus::pending), points);
+    EXPECT_EQ(other.inventory().pending_points, points);
     other.close();
     EXPECT_EQ(read_surface(path).schema.fingerprints.at("weights"), "new");
 }

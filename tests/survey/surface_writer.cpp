@@ -62,9 +62,10 @@ void acknowledge(int descriptor, std::int64_t point) {
 void write_points(SurfaceFile& file, const par::Communicator& comm, const Request& request) {
     const auto ack_path = request.file + ".ack." + std::to_string(comm.rank());
     const int descriptor = ::open(ack_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    const auto count = static_cast<std::int64_t>(file.statuses().size());
+    const auto count = synthetic::schema(request.nx, request.ny).grid.size();
+    const auto pending = synthetic::pending_of(file, comm, count);
     for (std::int64_t point = comm.rank(); point < count; point += comm.size()) {
-        if (file.statuses()[static_cast<std::size_t>(point)] != PointStatus::pending) continue;
+        if (pending[static_cast<std::size_t>(point)] == std::byte{0}) continue;
         file.write(PointIndex{point}, synthetic::record_of(point), synthetic::status_of(point));
         acknowledge(descriptor, point);
         std::this_thread::sleep_for(std::chrono::microseconds(request.option("--pause-us", 0)));
@@ -78,7 +79,7 @@ void run(const Request& request) {
     SurfaceFile file(comm, request.file, synthetic::schema(request.nx, request.ny), Overwrite::refuse);
     write_points(file, comm, request);
     file.close();
-    if (request.option("--xmf", 0) == 1) par::on_root(comm, [&] { write_xmf(request.file, read_surface(request.file)); });
+    if (request.option("--xmf", 0) == 1) par::on_root(comm, [&] { write_xmf(request.file, read_schema(request.file)); });
 }
 
 }  // namespace

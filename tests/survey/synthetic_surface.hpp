@@ -119,6 +119,15 @@ protected:
     std::filesystem::path folder;
 };
 
+// Collective over comm. By point: whether it had no result when `file` was opened, on every rank.
+inline std::vector<std::byte> pending_of(const SurfaceFile& file, const par::Communicator& comm, std::int64_t points) {
+    std::vector<std::byte> pending(static_cast<std::size_t>(points));
+    for (const auto& range : file.inventory().pending)
+        std::fill(pending.begin() + range.first, pending.begin() + range.last, std::byte{1});
+    par::broadcast(comm, std::span(pending), 0);
+    return pending;
+}
+
 // The Error that `action` throws; fails the test where it throws none.
 template <class Action>
 Error error_of(Action action) {

@@ -150,6 +150,9 @@ struct RunSection {
     double progress_s = 10;
     std::string progress = "auto";
     double sync_s = 30;
+    double lease_timeout_s = 3600;
+    int lease_retries = 2;
+    bool retry_failed = false;
     std::string log = "info";
 };
 

@@ -2,6 +2,7 @@
 
 #include "orograph/h5/handle.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -56,10 +57,16 @@ public:
         write_bytes(values.data(), type_of<T>(), static_cast<std::int64_t>(values.size()));
     }
 
-    // The element with the row-major number `index` < size(). Error(io).
+    // The elements [first, first + values.size()) in row-major order. Error(data).
     template <class T>
-    void write_element(std::int64_t index, T value) {
-        write_element_bytes(index, &value, type_of<T>());
+    void read_run(std::int64_t first, std::span<T> values) const {
+        read_run_bytes(first, static_cast<std::int64_t>(values.size()), reinterpret_cast<std::byte*>(values.data()), type_of<T>());
+    }
+
+    // The same, written. Error(io).
+    template <class T>
+    void write_run(std::int64_t first, std::span<const T> values) {
+        write_run_bytes(first, static_cast<std::int64_t>(values.size()), reinterpret_cast<const std::byte*>(values.data()), type_of<T>());
     }
 
     void set_text(const std::string& name, const std::string& value);
@@ -83,7 +90,8 @@ public:
 private:
     void read_bytes(void* values, Type type) const;
     void write_bytes(const void* values, Type type, std::int64_t count);
-    void write_element_bytes(std::int64_t index, const void* value, Type type);
+    void read_run_bytes(std::int64_t first, std::int64_t count, std::byte* values, Type type) const;
+    void write_run_bytes(std::int64_t first, std::int64_t count, const std::byte* values, Type type);
     void set_number_bytes(const std::string& name, const void* values, Type type, std::int64_t count);
 
     DatasetHandle handle_;

@@ -42,7 +42,6 @@ void barrier(const Communicator& comm);
 // Collective over comm. Root's bytes replace everybody's; all pass the same size.
 void broadcast(const Communicator& comm, std::span<std::byte> bytes, int root);
 void broadcast(const Communicator& comm, std::string& text, int root);               // size travels too
-void broadcast(const Communicator& comm, std::vector<std::uint8_t>& bytes, int root);  // size travels too
 
 // Collective over comm. Largest, smallest, and sum over ranks.
 std::int64_t all_max(const Communicator& comm, std::int64_t value);

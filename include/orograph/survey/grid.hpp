@@ -9,6 +9,12 @@ namespace orograph::survey {
 // A point's number: row-major over the axes, the last one fastest, so that cell [i, j] of a surface is point i * ny + j.
 enum class PointIndex : std::int64_t {};
 
+// Points [first, last).
+struct PointRange {
+    std::int64_t first = 0, last = 0;
+    std::int64_t size() const { return last - first; }
+};
+
 struct Axis {
     std::string name;  // "x", "y" (Li et al.'s xcoordinates and ycoordinates in the file), "t", or what a sweep varies
     std::vector<double> coordinates;

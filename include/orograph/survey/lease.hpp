@@ -1,16 +1,12 @@
 #pragma once
 
+#include "orograph/survey/grid.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 namespace orograph::survey {
-
-// Points [first, last).
-struct PointRange {
-    std::int64_t first = 0, last = 0;
-    std::int64_t size() const { return last - first; }
-};
 
 // Points are reported one by one anyway, so short leases cost nothing; a long one in the hands of a slow group would decide the finish.
 inline constexpr std::int64_t longest_lease = 32;
@@ -42,8 +38,8 @@ public:
 
     // The leases to hand out now that `group` has asked for one ...
     std::vector<Grant> ask(int group);
-    // ... or that it has finished one of its points. None once all points are reported.
-    std::vector<Grant> report(int group);
+    // ... or that it has finished `points` of its points. None once all points are reported.
+    std::vector<Grant> report(int group, std::int64_t points);
 
     // Points that are not finished yet, leased or not.
     std::int64_t unreported() const { return unreported_; }

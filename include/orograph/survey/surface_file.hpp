@@ -51,6 +51,13 @@ struct SurfaceSchema {
 
 enum class Overwrite { refuse, replace };
 
+// What a file held when it was opened. The ranges on rank 0 alone, in ascending order, so that no other rank's memory depends on the grid.
+struct Inventory {
+    std::vector<PointRange> pending;  // without a result; those whose CRC does not fit too
+    std::vector<PointRange> failed;
+    std::int64_t pending_points = 0, failed_points = 0, non_finite_points = 0;
+};
+
 // The file as ranks write it: metadata complete from the start, then only independent raw-data writes at disjoint places (platform.md,
 // crash-safe recipe).
 class SurfaceFile {
@@ -65,11 +72,14 @@ public:
 
     bool resumed() const;  // the file was there already
 
-    // Each point's status as found at opening, on every rank; points whose CRC does not fit their values count as pending (and are logged).
-    const std::vector<PointStatus>& statuses() const;
+    const std::filesystem::path& path() const;
+    const Inventory& inventory() const;
+    std::size_t width() const;  // values of a record
 
-    // Not collective. Values, then CRC, then status byte; visible to readers and safe from kill -9 on return.
-    void write(PointIndex point, std::span<const double> record, PointStatus status);
+    // Not collective. The records of consecutive points, [point][field]: values, then CRCs, then status bytes; visible to readers and safe
+    // from kill -9 on return.
+    void write(PointIndex first, std::span<const double> records, std::span<const PointStatus> statuses);
+    void write(PointIndex point, std::span<const double> record, PointStatus status) { write(point, record, std::span(&status, 1)); }
 
     // Not collective. fdatasync.
     void sync();
@@ -95,6 +105,7 @@ struct Surface {
 
 // Serial, needs no MPI. Error(no_input), Error(data).
 Surface read_surface(const std::filesystem::path& path);
+SurfaceSchema read_schema(const std::filesystem::path& path);
 
 // Numbers that belong to a whole field: its dataset's attributes, by name.
 struct FieldAttributes {
@@ -107,6 +118,6 @@ struct FieldAttributes {
 void add_field_attributes(const std::filesystem::path& path, const std::vector<FieldAttributes>& fields);
 
 // Writes PATH's .xmf companion, so that ParaView opens the same HDF5 file; returns its path.
-std::filesystem::path write_xmf(const std::filesystem::path& surface_path, const Surface& surface);
+std::filesystem::path write_xmf(const std::filesystem::path& surface_path, const SurfaceSchema& schema);
 
 }  // namespace orograph::survey

@@ -15,6 +15,9 @@ namespace orograph::survey {
 // it idle, which is right where a point takes minutes.
 enum class Lease { guided, one_point };
 
+// Logs `why` and ends all ranks with ExitCode::stopped, without their help.
+[[noreturn]] void abandon_job(const std::string& why);
+
 struct RunOptions {
     double progress_s = 10;
     ProgressStyle progress = ProgressStyle::automatic;
@@ -22,6 +25,10 @@ struct RunOptions {
     std::string title;   // heads the progress lines
     std::string unit = "points";  // what the progress lines count
     Lease lease = Lease::guided;
+    double lease_timeout_s = 0;  // a group that finishes no point for that long hangs: the job is abandoned; 0: no limit
+    int lease_retries = 2;       // of a point that hung, by later jobs; then it is given up (PointStatus::failed)
+    bool retry_failed = false;   // points that were given up are computed again
+    std::function<void(const std::string& why)> abandon = abandon_job;  // on rank 0; does not return
     std::function<bool()> stop = stop_requested;  // asked often on every rank's calling thread: true ends the survey early
 };
 
@@ -29,6 +36,7 @@ struct Outcome {
     bool complete = false;          // every point has a result
     std::int64_t computed = 0;      // by this run
     std::int64_t non_finite = 0;    // in the whole file
+    std::int64_t failed = 0;        // in the whole file: given up, by this run or before
     double seconds = 0;             // of this run
 };
 
