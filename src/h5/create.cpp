@@ -16,12 +16,15 @@ namespace orograph::h5 {
 namespace {
 
 // Error(cannot_create), Error(io). `shown_as` is the name in messages.
-void write_and_sync(const std::filesystem::path& path, const std::string& shown_as, std::span<const std::byte> bytes) {
+void write_and_sync(const std::filesystem::path& path, const std::string& shown_as, MemoryFile& file) {
     errno = 0;
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
     OROGRAPH_VALIDATE(out.is_open(), ExitCode::cannot_create, "cannot create ", shown_as, " (", std::strerror(errno),
                       "); choose another place");
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    const auto& image = file.close();
+    image.for_each_part(file.file_bytes(), [&](std::span<const std::byte> part) {
+        out.write(reinterpret_cast<const char*>(part.data()), std::ssize(part));
+    });
     out.close();
     OROGRAPH_VALIDATE(!out.fail(), ExitCode::io, "cannot write ", shown_as, " (", std::strerror(errno),
                       "); free some space there, or choose another place");
@@ -46,7 +49,7 @@ void replace_atomically(const std::filesystem::path& path, const Make& make) {
     std::filesystem::remove(temporary, ignored);  // of a run that was killed while writing
     try {
         const std::unique_ptr<MemoryFile> file = make(temporary);
-        write_and_sync(temporary, path.string(), file->close());
+        write_and_sync(temporary, path.string(), *file);
         rename_over(temporary, path);
     } catch (...) {
         std::filesystem::remove(temporary, ignored);
@@ -71,10 +74,12 @@ void create_atomically(const std::filesystem::path& path, const std::function<vo
 }
 
 void change_atomically(const std::filesystem::path& path, const std::function<void(Group)>& change) {
-    const auto image = read_file(path, std::numeric_limits<std::int64_t>::max(), "HDF5 file");
+    const auto bytes = read_file(path, std::numeric_limits<std::int64_t>::max(), "HDF5 file");
     replace_atomically(path, [&](const auto& temporary) {
-        auto file = std::make_unique<MemoryFile>(temporary, image, path.string());
-        change(root_of(file->get(), path.string(), static_cast<std::int64_t>(image.size())));
+        PagedImage image;
+        image.write(0, std::as_bytes(std::span(bytes)));
+        auto file = std::make_unique<MemoryFile>(temporary, std::move(image), path.string());
+        change(root_of(file->get(), path.string(), std::ssize(bytes)));
         return file;
     });
 }

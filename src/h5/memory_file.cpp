@@ -6,49 +6,95 @@
 #include <hdf5.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
+#include <limits>
+#include <new>
 
 namespace orograph::h5 {
 
 namespace {
 
-constexpr std::size_t step_bytes = 8 << 20;
-constexpr std::size_t end_of_file_offset = 28;  // in a version 2 superblock: the address behind the last byte, little-endian
+constexpr std::int64_t end_of_file_offset = 28;  // in a version 2 superblock: the address behind the last byte, little-endian
 
-void* allocate(std::size_t bytes, H5FD_file_image_op_t, void*) {
-    return std::malloc(bytes);
+// What the driver knows of an open file; begins as HDF5 wants it.
+struct OpenImage {
+    H5FD_t head{};
+    PagedImage* image = nullptr;
+    haddr_t end_of_allocation = 0;
+};
+
+OpenImage& opened(H5FD_t* file) {
+    return *reinterpret_cast<OpenImage*>(file);
+}
+const OpenImage& opened(const H5FD_t* file) {
+    return *reinterpret_cast<const OpenImage*>(file);
 }
 
-void* copy(void* to, const void* from, std::size_t bytes, H5FD_file_image_op_t, void*) {
-    return std::memcpy(to, from, bytes);
+// The driver's information in the access properties is the address of the image.
+H5FD_t* open_image(const char*, unsigned, hid_t access, haddr_t) {
+    const auto* image = static_cast<PagedImage* const*>(H5Pget_driver_info(access));
+    auto* file = image ? new (std::nothrow) OpenImage{.image = *image} : nullptr;
+    return file ? &file->head : nullptr;
 }
 
-void* resize(void* memory, std::size_t bytes, H5FD_file_image_op_t, void*) {
-    return std::realloc(memory, bytes);
-}
-
-herr_t keep_or_free(void* memory, H5FD_file_image_op_t operation, void* kept) {
-    if (operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
-        *static_cast<void**>(kept) = memory;
-    else
-        std::free(memory);
+herr_t close_image(H5FD_t* file) {
+    delete &opened(file);
     return 0;
 }
 
-void* share(void* kept) {
-    return kept;
-}
-
-herr_t forget(void*) {
+// As HDF5's own drivers: small pieces are gathered.
+herr_t query(const H5FD_t*, unsigned long* flags) {
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA;
     return 0;
 }
 
-PropertiesHandle memory_access(void** kept) {
+haddr_t end_of_allocation(const H5FD_t* file, H5FD_mem_t) {
+    return opened(file).end_of_allocation;
+}
+
+herr_t set_end_of_allocation(H5FD_t* file, H5FD_mem_t, haddr_t end) {
+    opened(file).end_of_allocation = end;
+    return 0;
+}
+
+haddr_t end_of_file(const H5FD_t* file, H5FD_mem_t) {
+    return static_cast<haddr_t>(opened(file).image->size());
+}
+
+herr_t read_image(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t bytes, void* buffer) {
+    opened(file).image->read(static_cast<std::int64_t>(address), {static_cast<std::byte*>(buffer), bytes});
+    return 0;
+}
+
+// No exception may pass through HDF5.
+herr_t write_image(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t bytes, const void* buffer) {
+    try {
+        opened(file).image->write(static_cast<std::int64_t>(address), {static_cast<const std::byte*>(buffer), bytes});
+        return 0;
+    } catch (const std::bad_alloc&) {
+        return -1;
+    }
+}
+
+Id driver() {
+    static const H5FD_class_t driver_class{.name = "paged image",
+                                           .maxaddr = std::numeric_limits<std::int64_t>::max(),
+                                           .fc_degree = H5F_CLOSE_WEAK,
+                                           .fapl_size = sizeof(PagedImage*),
+                                           .open = open_image,
+                                           .close = close_image,
+                                           .query = query,
+                                           .get_eoa = end_of_allocation,
+                                           .set_eoa = set_end_of_allocation,
+                                           .get_eof = end_of_file,
+                                           .read = read_image,
+                                           .write = write_image};
+    static const Id id = check(H5FDregister(&driver_class), ExitCode::internal, "cannot register a file driver");
+    return id;
+}
+
+PropertiesHandle memory_access(PagedImage* image) {
     auto access = access_properties();
-    H5FD_file_image_callbacks_t callbacks{allocate, copy, resize, keep_or_free, share, forget, kept};
-    const bool set = H5Pset_fapl_core(access.get(), step_bytes, false) >= 0 && H5Pset_file_image_callbacks(access.get(), &callbacks) >= 0;
-    check(set ? 0 : -1, ExitCode::internal, "cannot use HDF5 in memory");
+    check(H5Pset_driver(access.get(), driver(), &image), ExitCode::internal, "cannot use HDF5 in memory");
     return access;
 }
 
@@ -62,37 +108,28 @@ PropertiesHandle ordered_without_times() {
 
 }  // namespace
 
-struct MemoryFile::Memory {
-    ~Memory() { std::free(start); }
-    void* start = nullptr;
-};
-
-MemoryFile::MemoryFile(const std::filesystem::path& free_path) : memory_(std::make_unique<Memory>()) {
+MemoryFile::MemoryFile(const std::filesystem::path& free_path) : image_(std::make_unique<PagedImage>()) {
     start_library();
-    const auto access = memory_access(&memory_->start);
-    handle_ = FileHandle(check(H5Fcreate(free_path.c_str(), H5F_ACC_EXCL, ordered_without_times().get(), access.get()), ExitCode::internal,
-                               "cannot make an HDF5 file in memory"));
+    handle_ = FileHandle(check(H5Fcreate(free_path.c_str(), H5F_ACC_EXCL, ordered_without_times().get(), memory_access(image_.get()).get()),
+                               ExitCode::internal, "cannot make an HDF5 file in memory"));
 }
 
-MemoryFile::MemoryFile(const std::filesystem::path& free_path, std::span<const std::byte> image, const std::string& shown_as)
-    : memory_(std::make_unique<Memory>()) {
+MemoryFile::MemoryFile(const std::filesystem::path& free_path, PagedImage image, const std::string& shown_as)
+    : image_(std::make_unique<PagedImage>(std::move(image))) {
     start_library();
-    const auto access = memory_access(&memory_->start);
-    check(H5Pset_file_image(access.get(), const_cast<std::byte*>(image.data()), image.size()), ExitCode::internal,
-          "cannot copy an HDF5 file into memory");
-    handle_ =
-        FileHandle(check(H5Fopen(free_path.c_str(), H5F_ACC_RDWR, access.get()), ExitCode::data, shown_as, " is cut short or damaged"));
+    handle_ = FileHandle(check(H5Fopen(free_path.c_str(), H5F_ACC_RDWR, memory_access(image_.get()).get()), ExitCode::data, shown_as,
+                               " is cut short or damaged"));
 }
 
-MemoryFile::~MemoryFile() = default;
-
-std::span<const std::byte> MemoryFile::close() {
+const PagedImage& MemoryFile::close() {
     check(H5Fclose(handle_.release()), ExitCode::internal, "cannot finish an HDF5 file in memory");
-    const auto* bytes = static_cast<const std::byte*>(memory_->start);
-    OROGRAPH_VALIDATE(bytes != nullptr, ExitCode::internal, "HDF5 kept a file in memory open");
-    std::uint64_t size = 0;
-    std::memcpy(&size, bytes + end_of_file_offset, sizeof(size));
-    return {bytes, static_cast<std::size_t>(size)};
+    return *image_;
+}
+
+std::int64_t MemoryFile::file_bytes() const {
+    std::int64_t bytes = 0;
+    image_->read(end_of_file_offset, std::as_writable_bytes(std::span(&bytes, 1)));
+    return bytes;
 }
 
 }  // namespace orograph::h5

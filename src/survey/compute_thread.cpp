@@ -84,12 +84,16 @@ std::optional<ComputeThread::Work> ComputeThread::next() {
     return work;
 }
 
+// Wakes the owner for points that end within microseconds only now and then, and for the last one.
 void ComputeThread::deliver(Partial partial) {
+    const auto now = std::chrono::steady_clock::now();
     {
         const std::lock_guard lock(mutex_);
         computing_ = false;
-        happened_ = true;
         if (!cancelled_.cancelled()) results_.push_back(std::move(partial));
+        if (!queue_.empty() && now - last_wake_ < std::chrono::microseconds(200)) return;
+        last_wake_ = now;
+        happened_ = true;
     }
     something_happened_.notify_one();
 }

@@ -53,6 +53,7 @@ private:
     std::deque<PointIndex> queue_;
     std::deque<Partial> results_;
     std::exception_ptr error_;
+    std::chrono::steady_clock::time_point last_wake_;
     bool computing_ = false, closing_ = false, happened_ = false;
     std::thread thread_;
 };

@@ -11,9 +11,9 @@ namespace {
 
 constexpr int master = 0;
 
-// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead; or what they finish
-// in 10 ms, so that messages do not decide how fast tiny points go.
-constexpr std::size_t shortest_queue = 3;
+// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead; or, up to a limit,
+// what they finish in 10 ms, so that messages do not decide how fast tiny points go.
+constexpr std::size_t shortest_queue = 3, queue_limit = 8 * longest_lease;
 constexpr double queue_s = 0.01;
 
 std::vector<double> values_of(std::span<const std::byte> bytes) {
@@ -52,10 +52,9 @@ void Leader::sync_if_due() {
     if (unsynced_ && since.count() >= options_.sync_s) sync();
 }
 
-// One request at a time, made when the last point in hand begins, so that the next lease is here before that one ends (Lease::guided), or when
-// it has ended.
+// One request at a time, made before the points in hand end, so that the next lease is here in time (Lease::guided), or when they have ended.
 void Leader::ask() {
-    const std::size_t enough = options_.lease == Lease::guided ? 2 : 1;
+    const std::size_t enough = options_.lease == Lease::guided ? longest_queue_ - 1 : 1;
     if (asked_ || in_flight_.size() + static_cast<std::size_t>(lease_.size()) >= enough) return;
     post(mailbox_, master, Tag::ask);
     asked_ = true;
@@ -109,7 +108,7 @@ void Leader::adapt_queue() {
     const auto now = std::chrono::steady_clock::now();
     const std::chrono::duration<double> since = now - last_write_;
     const auto in_time = queue_s / since.count() * static_cast<double>(ready_.size());
-    longest_queue_ = static_cast<std::size_t>(std::clamp<double>(in_time, shortest_queue, longest_lease));
+    longest_queue_ = static_cast<std::size_t>(std::clamp<double>(in_time, shortest_queue, queue_limit));
     last_write_ = now;
 }
 
