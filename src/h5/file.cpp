@@ -2,6 +2,7 @@
 
 #include "access.hpp"
 #include "check.hpp"
+#include "crash_guard.hpp"
 
 #include "orograph/par/mpi_access.hpp"
 
@@ -66,11 +67,14 @@ File File::open(const std::filesystem::path& path) {
     start_library();
     require_readable(path);
     OROGRAPH_VALIDATE(has_signature(path), ExitCode::data, path.string(), " is not an HDF5 file");
+    const auto guard = std::make_shared<CrashGuard>(path);
     const auto access = access_properties();
     check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST), ExitCode::internal, "cannot read every HDF5 format");
     FileHandle handle(
         check(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), ExitCode::data, path.string(), " is cut short or damaged"));
-    return {std::move(handle), path.string(), bytes_of(path), Closing::at_destruction};
+    File file(std::move(handle), path.string(), bytes_of(path), Closing::at_destruction);
+    file.guard_ = guard;
+    return file;
 }
 
 File File::open_shared(const par::Communicator& comm, const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 
 #include "orograph/data/dataset.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,13 @@ using namespace orograph;
 
 constexpr std::size_t images = 10'000, image_bytes = 3 * 32 * 32;
 
+// The pattern again and again, twice as much at a time.
 std::vector<std::uint8_t> filled(fuzz::Bytes pattern, std::size_t bytes) {
     std::vector<std::uint8_t> content(bytes);
-    for (std::size_t k = 0; k < bytes && !pattern.empty(); ++k) content[k] = pattern[k % pattern.size()];
+    std::size_t done = std::min(pattern.size(), bytes);
+    std::copy_n(pattern.data(), done, content.data());
+    for (; done > 0 && done < bytes; done += std::min(done, bytes - done))
+        std::copy_n(content.data(), std::min(done, bytes - done), content.data() + done);
     return content;
 }
 
