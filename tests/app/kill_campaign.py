@@ -33,9 +33,9 @@ FRESH = ("creating", "created")  # begin without a file
 class Job:
     """One run of the program under mpirun, in a session of its own."""
 
-    def __init__(self, program: str, arguments: list, ranks: int, scratch: Path):
+    def __init__(self, program: str, arguments: list, ranks: int, scratch: Path, **more_environment: str):
         line = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", program, *map(str, arguments)]
-        environment = dict(ENVIRONMENT, OMP_NUM_THREADS="1", TMPDIR=str(scratch), OMPI_MCA_btl_vader_backing_directory=str(scratch))
+        environment = dict(ENVIRONMENT, OMP_NUM_THREADS="1", TMPDIR=str(scratch), OMPI_MCA_btl_vader_backing_directory=str(scratch), **more_environment)
         self.program = os.path.realpath(program)
         self.log = scratch / "job.log"
         with self.log.open("wb") as log:

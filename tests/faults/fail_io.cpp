@@ -1,6 +1,6 @@
 // A library for LD_PRELOAD that makes one call on a file below a folder fail, as a full or broken disk would.
 // Environment: FAIL_FOLDER (only what lies below it counts), FAIL_AT (the number of the call that fails, from 1, counted over all calls
-// below; 0: none), FAIL_CALL (pwrite, write, fsync, rename, ftruncate, open; empty: all of them), FAIL_ERRNO (a number), FAIL_RANK (the
+// below; 0: none), FAIL_CALL (pwrite, write, fsync, rename, ftruncate, open; empty: all of them), FAIL_ERRNO (a number; 0: it never returns), FAIL_RANK (the
 // rank of mpirun it happens on; empty: every one), FAIL_ON (1: every later call fails, too, as on a full disk), FAIL_LOG (a file that gets
 // a line for the call that failed).
 #include <dlfcn.h>
@@ -62,6 +62,7 @@ bool fails(const char* call, const char* path) {
     const long number = ++p.count;
     if (p.at == 0 || number < p.at || (number > p.at && !p.goes_on)) return false;
     if (number == p.at) note(call, number, path);
+    while (p.error == 0) pause();
     errno = p.error;
     return true;
 }
