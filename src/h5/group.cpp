@@ -97,6 +97,12 @@ bool Group::has(const std::string& name) const {
     return is_plain(name) && H5Lexists(get(), name.c_str(), H5P_DEFAULT) > 0;
 }
 
+std::int64_t Group::size() const {
+    H5G_info_t info;
+    check(H5Gget_info(get(), &info), ExitCode::data, "cannot list ", where());
+    return static_cast<std::int64_t>(info.nlinks);
+}
+
 std::vector<std::string> Group::names() const {
     const PropertiesHandle creation(check(H5Gget_create_plist(get()), ExitCode::data, "cannot list ", where()));
     unsigned order = 0;

@@ -18,11 +18,11 @@ std::vector<StoredTensor> load_tensors(const std::filesystem::path& path, const 
     const auto root = file.root();
     OROGRAPH_VALIDATE(root.has(group_name), ExitCode::data, root.where(), " has no group '", group_name, "', only ", join(root.names()));
     const auto group = root.open_group(group_name);
-    const auto count = group.names().size();
+    const auto count = group.size();  // not names(): where a damaged group has fewer, HDF5 1.10 frees what it never set
     OROGRAPH_VALIDATE(count > 0, ExitCode::data, group.where(), " is empty");
     std::vector<StoredTensor> tensors;
     std::int64_t left = group.file_bytes();  // many links to one dataset must not make much of a small file
-    for (std::size_t number = 0; number < count; ++number) {
+    for (std::int64_t number = 0; number < count; ++number) {
         const auto name = std::to_string(number);
         OROGRAPH_VALIDATE(group.has(name), ExitCode::data, group.where(), ": its ", count, " datasets are not named 0 to ", count - 1,
                           ", '", name, "' is missing");

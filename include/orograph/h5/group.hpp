@@ -17,6 +17,7 @@ public:
     Group(GroupHandle handle, std::string file, std::string path, std::int64_t file_bytes);
 
     bool has(const std::string& name) const;
+    std::int64_t size() const;               // the number of links
     std::vector<std::string> names() const;  // of all links, in order of creation where the file keeps it, else of name
 
     Group create_group(const std::string& name);
