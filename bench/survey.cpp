@@ -1,6 +1,6 @@
 // How fast points that cost nothing go through the master, the leaders and the file, and what each rank needs for it.
 //
-//     mpirun -n 2 build/release/bench_survey /tmp/load.h5 --points 10000000 --lease guided
+//     mpirun -n 2 build/release/bench_survey /tmp/load.h5 --points 10000000
 #include "orograph/core/error.hpp"
 #include "orograph/landscape/measurement.hpp"
 #include "orograph/par/environment.hpp"
@@ -57,7 +57,7 @@ void report(const par::Communicator& world, const survey::Outcome& outcome, std:
                 static_cast<double>(std::filesystem::file_size(path)) / (1 << 20));
 }
 
-void run(const std::string& path, std::int64_t points, bool one_point, bool master_works) {
+void run(const std::string& path, std::int64_t points, std::int64_t longest_lease, bool master_works) {
     const auto world = par::Communicator::world();
     const auto role = master_works ? par::MasterRole::also_works : par::MasterRole::only_leases;
     const auto ranks = par::make_process_grid(world, 1, role);
@@ -69,10 +69,10 @@ void run(const std::string& path, std::int64_t points, bool one_point, bool mast
     survey::SurfaceFile file(world, path, schema, survey::Overwrite::replace);
     survey::RunOptions options;
     options.title = "load";
-    options.lease = one_point ? survey::Lease::one_point : survey::Lease::guided;
+    options.longest_lease = longest_lease;
     const auto outcome = survey::run(ranks, grid, ranks.works() ? &nothing : nullptr, file, options);
     file.close();
-    report(world, outcome, leases_of(outcome.computed, ranks.groups, one_point ? 1 : survey::longest_lease), before_mib, path);
+    report(world, outcome, leases_of(outcome.computed, ranks.groups, longest_lease), before_mib, path);
 }
 
 }  // namespace
@@ -80,13 +80,13 @@ void run(const std::string& path, std::int64_t points, bool one_point, bool mast
 int main(int argc, char** argv) {
     par::Environment environment(argc, argv);
     CLI::App app{"points that cost nothing through master and file"};
-    std::string path, lease = "guided";
-    std::int64_t points = 10'000'000;
+    std::string path;
+    std::int64_t points = 10'000'000, longest_lease = survey::longest_lease;
     bool master_leases_only = false;
     app.add_option("FILE", path, "the surface file; goes on with one that is there")->required();
     app.add_option("--points", points, "about as many, in a square");
-    app.add_option("--lease", lease, "guided, or one point at a time")->check(CLI::IsMember({"guided", "one-point"}));
+    app.add_option("--longest-lease", longest_lease, "points");
     app.add_flag("--master-leases-only", master_leases_only);
     CLI11_PARSE(app, argc, argv);
-    run(path, points, lease == "one-point", !master_leases_only);
+    run(path, points, longest_lease, !master_leases_only);
 }

@@ -26,7 +26,7 @@ Master::Master(const par::ProcessGrid& grid, par::Mailbox& mailbox, const Grid& 
       mailbox_(mailbox),
       file_(file),
       options_(options),
-      desk_(LeaseBook(pending, grid.groups, options.lease == Lease::guided ? longest_lease : 1), grid.groups),
+      desk_(LeaseBook(pending, grid.groups, options.lease == Lease::guided ? options.longest_lease : 1), grid.groups),
       watch_(grid.groups),
       hung_points_(file.path()),
       total_(points.size()),

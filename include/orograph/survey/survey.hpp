@@ -4,6 +4,7 @@
 #include "orograph/core/stop.hpp"
 #include "orograph/landscape/measurement.hpp"
 #include "orograph/par/process_grid.hpp"
+#include "orograph/survey/lease.hpp"
 #include "orograph/survey/surface_file.hpp"
 
 #include <functional>
@@ -25,6 +26,7 @@ struct RunOptions {
     std::string title;   // heads the progress lines
     std::string unit = "points";  // what the progress lines count
     Lease lease = Lease::guided;
+    std::int64_t longest_lease = survey::longest_lease;  // of guided leases, in points
     double lease_timeout_s = 0;  // a group that finishes no point for that long hangs: the job is abandoned; 0: no limit
     int lease_retries = 2;       // of a point that hung, by later jobs; then it is given up (PointStatus::failed)
     bool retry_failed = false;   // points that were given up are computed again
