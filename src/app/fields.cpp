@@ -14,15 +14,25 @@ bool has_leading_zero(const std::string& word) {
     return word.size() > digit + 1 && word[digit] == '0' && std::isdigit(static_cast<unsigned char>(word[digit + 1]));
 }
 
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+// As YAML writes it in double quotes: "\x0a".
+std::string escaped(char c) {
+    constexpr const char* digits = "0123456789abcdef";
+    return {'\\', 'x', digits[c >> 4], digits[c & 15]};
+}
+
 std::string quoted(const std::string& word) {
-    const bool plain = !word.empty() && word.find_first_of(" :#{}[],&*?|<>=!%@\\\"'`\n\t") == std::string::npos && word != "null" &&
-                       word != "true" && word != "false" && !std::isdigit(static_cast<unsigned char>(word[0])) && word[0] != '-' &&
-                       word[0] != '+' && word[0] != '.';
+    const bool plain = !word.empty() && word.find_first_of(" :#{}[],&*?|<>=!%@\\\"'`~") == std::string::npos &&
+                       std::none_of(word.begin(), word.end(), is_control) && word != "null" && word != "true" && word != "false" &&
+                       !std::isdigit(static_cast<unsigned char>(word[0])) && word[0] != '-' && word[0] != '+' && word[0] != '.';
     if (plain) return word;
     std::string out = "\"";
     for (const char c : word) {
         if (c == '"' || c == '\\') out += '\\';
-        out += c;
+        out += is_control(c) ? escaped(c) : std::string(1, c);
     }
     return out + '"';
 }

@@ -38,6 +38,15 @@ TEST(Config, DefaultsSurviveWritingAndReading) {
     }
 }
 
+TEST(Config, WordsOfAnyKindSurviveWritingAndReading) {
+    for (const std::string word : {"a\nb", "a\tb", "\v", "a\x01", "~", "~a", "null", "say \"a\\b\"", "ä ö", " ", "-", "1e3", "yes"}) {
+        Config config = default_config(Job::surface);
+        config.model.weights = word;
+        const Config read = read_config(Job::surface, write_config(config, Comments::with), "test", {});
+        EXPECT_EQ(read.model.weights, word);
+    }
+}
+
 TEST(Config, ReadsAndWritesOptionalSections) {
     const std::string data = "data: {set: arrays, files: {train: a.h5, test: b c.h5}, classes: 12, corrupt: {fraction: 0.5, seed: 4}}\n";
     const auto config = read_config(Job::line, minimal + data, "c.yaml", {});
