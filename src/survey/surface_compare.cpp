@@ -2,6 +2,7 @@
 
 #include "orograph/core/text.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -42,11 +43,18 @@ std::string value_of(const std::map<std::string, std::string>& items, const std:
     return found == items.end() ? "none" : found->second;
 }
 
-std::string fingerprint_difference(const SurfaceSchema& theirs, const SurfaceSchema& ours) {
+// The weights first: random directions follow from them.
+std::vector<std::string> items_in_order(const SurfaceSchema& theirs, const SurfaceSchema& ours) {
     std::set<std::string> items;
-    for (const auto& [item, value] : theirs.fingerprints) items.insert(item);
-    for (const auto& [item, value] : ours.fingerprints) items.insert(item);
-    for (const auto& item : items) {
+    for (const auto* schema : {&theirs, &ours})
+        for (const auto& [item, value] : schema->fingerprints) items.insert(item);
+    std::vector<std::string> ordered(items.begin(), items.end());
+    std::stable_partition(ordered.begin(), ordered.end(), [](const std::string& item) { return item == "weights"; });
+    return ordered;
+}
+
+std::string fingerprint_difference(const SurfaceSchema& theirs, const SurfaceSchema& ours) {
+    for (const auto& item : items_in_order(theirs, ours)) {
         const auto their_value = value_of(theirs.fingerprints, item), our_value = value_of(ours.fingerprints, item);
         if (their_value != our_value) return cat(item, " (fingerprint ", their_value, "; this job has ", our_value, ")");
     }

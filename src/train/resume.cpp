@@ -5,6 +5,7 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -49,11 +50,14 @@ std::string value_of(const std::map<std::string, std::string>& items, const std:
     return found == items.end() ? "none" : found->second;
 }
 
-// The first item in which two runs differ, in words; empty where there is none.
+// The first item in which two runs differ, in words; empty where there is none. Items that both have come first: one that only one of them
+// has, such as sgd's momentum, follows from another.
 std::string first_difference(const std::map<std::string, std::string>& theirs, const std::map<std::string, std::string>& ours) {
-    std::set<std::string> items;
+    std::vector<std::string> items;
     for (const auto* run : {&theirs, &ours})
-        for (const auto& [item, value] : *run) items.insert(item);
+        for (const auto& [item, value] : *run) items.push_back(item);
+    std::stable_partition(items.begin(), items.end(),
+                          [&](const std::string& item) { return theirs.contains(item) && ours.contains(item); });
     for (const std::string& item : items) {
         const std::string there = value_of(theirs, item), here = value_of(ours, item);
         if (there != here) return cat("with another ", item, " (", there, "; this job has ", here, ")");
