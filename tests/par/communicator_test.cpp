@@ -110,16 +110,13 @@ TEST(Broadcast, EveryRootGivesItsBytes) {
     EXPECT_GE(compared, 4);
 }
 
-TEST(Broadcast, TextsAndBuffersBringTheirSize) {
+TEST(Broadcast, TextsBringTheirSize) {
     for (const auto& comm : communicators()) {
         for (int root = 0; root < comm.size(); ++root) {
             const std::string expected = "from \0 rank " + std::to_string(root) + std::string(root * 1000, 'x');
             std::string text = comm.rank() == root ? expected : std::string(7777, '?');
             broadcast(comm, text, root);
             EXPECT_EQ(text, expected);
-            std::vector<std::uint8_t> bytes(comm.rank() == root ? root * 10 : 99, static_cast<std::uint8_t>(comm.rank()));
-            broadcast(comm, bytes, root);
-            EXPECT_EQ(bytes, std::vector<std::uint8_t>(root * 10, static_cast<std::uint8_t>(root)));
         }
     }
 }
