@@ -215,6 +215,12 @@ TEST(Config, FaultsOfCurvesAndPlanesAreClear) {
     }
 }
 
+TEST(Config, FaultsStayOnOneLine) {
+    const auto [code, message] = error_of(Job::surface, "model: {\"archi\\ntecture\\e[31m\": mlp}");
+    EXPECT_EQ(code, ExitCode::config);
+    EXPECT_THAT(message, HasSubstr("archi?tecture?[31m"));
+}
+
 TEST(Config, FaultsOfSetAreUsageErrors) {
     for (const std::string assignment : {"nonsense", "=1", "a..b=1", "grid.z=1", "run.threads=many", "nowhere.key=1", "grid.x=[1,",
                                          "model.weights.deep=1", "evaluate.loss=hinge"}) {

@@ -14,6 +14,7 @@
 #if __has_feature(address_sanitizer)
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
                                                          void (*on_free)(const volatile void*));
+extern "C" std::size_t __sanitizer_get_allocated_size(const volatile void* start);
 #define OROGRAPH_COUNTS_MEMORY 1
 #endif
 #endif
@@ -24,17 +25,25 @@ extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const
 namespace orograph::fuzz {
 namespace {
 
+constexpr std::size_t most_at_a_time = 64;  // of a reader's largest allocations may live together
 std::atomic<std::size_t> most_allowed{SIZE_MAX};
+std::atomic<std::int64_t> living{0};  // bytes, since the reader began
 
 #if OROGRAPH_COUNTS_MEMORY
 // Aborts in the allocation itself, so that the report shows who asked.
 void on_malloc(const volatile void*, std::size_t bytes) {
-    if (bytes <= most_allowed.exchange(bytes > most_allowed ? SIZE_MAX : most_allowed.load())) return;
-    std::fprintf(stderr, "a reader asked for %zu bytes at once, more than its input justifies\n", bytes);
+    const std::size_t most = most_allowed;
+    if (most == SIZE_MAX) return;
+    living += static_cast<std::int64_t>(bytes);
+    if (bytes <= most && living <= static_cast<std::int64_t>(most_at_a_time * most)) return;
+    most_allowed = SIZE_MAX;
+    std::fprintf(stderr, "a reader asked for %zu bytes, and has %zd, more than its input justifies\n", bytes, static_cast<ssize_t>(living));
     std::abort();
 }
 
-void on_free(const volatile void*) {}
+void on_free(const volatile void* start) {
+    if (most_allowed != SIZE_MAX && start != nullptr) living -= static_cast<std::int64_t>(__sanitizer_get_allocated_size(start));
+}
 #endif
 
 struct Folder {
@@ -79,6 +88,7 @@ std::filesystem::path put(const std::string& name, Bytes content) {
 }
 
 void attempt(std::size_t size, Allowance allowance, const std::function<void()>& reader) {
+    living = 0;
     most_allowed = allowance.fixed + allowance.factor * size;
     try {
         reader();
