@@ -59,6 +59,9 @@ long faults_of_buffers(int count) {
 }
 
 TEST(Cores, TunedMallocKeepsBuffersInTheHeap) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizer's malloc is another";
+#endif
     tune_malloc();
     constexpr long pages_of_buffer = (8 << 20) / 4096;
     faults_of_buffers(1);
