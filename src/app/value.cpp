@@ -2,9 +2,11 @@
 
 #include "orograph/core/error.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <set>
+#include <sstream>
 
 namespace orograph::app {
 
@@ -55,12 +57,32 @@ private:
     std::size_t text_bytes_ = 0;  // of all scalars: an alias to a long one is short
 };
 
+// Takes no notice of what a document holds.
+class Ignore : public YAML::EventHandler {
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+};
+
+// Not with YAML::LoadAll(), which finds no end of documents in " &a,[1]" (yaml-cpp 0.7).
+bool has_second_document(const std::string& text) {
+    std::istringstream in(text);
+    YAML::Parser parser(in);
+    Ignore ignore;
+    return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
+}
+
 Value parse(const std::string& text, const std::string& origin, ExitCode code) {
     OROGRAPH_VALIDATE(text.size() <= max_bytes, code, origin, ": larger than 1 MiB, so it is hardly a configuration");
     try {
-        const auto documents = YAML::LoadAll(text);
-        OROGRAPH_VALIDATE(documents.size() <= 1, code, origin, ": holds ", documents.size(), " YAML documents; keep one");
-        return documents.empty() ? Value{} : Converter(origin, code).convert(documents.front());
+        OROGRAPH_VALIDATE(!has_second_document(text), code, origin, ": holds 2 YAML documents or more; keep one");
+        return Converter(origin, code).convert(YAML::Load(text));
     } catch (const YAML::Exception& error) {
         throw Error(code, cat(origin, ":", error.mark.line + 1, ": not valid YAML (", error.msg, ")"));
     }
