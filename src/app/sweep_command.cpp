@@ -3,8 +3,8 @@
 #include "training.hpp"
 
 #include "orograph/app/commands.hpp"
+#include "orograph/app/value.hpp"
 #include "orograph/core/files.hpp"
-#include "orograph/core/fingerprint.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/version.hpp"
 #include "orograph/landscape/measurement.hpp"
@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <sstream>
 
 namespace orograph::app {
@@ -83,10 +84,32 @@ private:
     const Resources& resources_;
 };
 
+std::string text_of(const Value& value) {
+    if (value.kind != Value::Kind::sequence) return value.scalar;
+    std::vector<std::string> words;
+    for (const Value& item : value.items) words.push_back(text_of(item));
+    return cat("[", join(words), "]");
+}
+
+// "train.lr" -> "0.1", for each key below `value`, whose own is `key`.
+void add_items(std::map<std::string, std::string>& items, const std::string& key, const Value& value) {
+    if (value.kind != Value::Kind::map) items[key] = text_of(value);
+    for (const auto& entry : value.entries) add_items(items, key.empty() ? entry.key : cat(key, ".", entry.key), entry.value);
+}
+
+// Every key of the configuration that shapes a run's result.
+std::map<std::string, std::string> shaping_items(const Config& sweep) {
+    std::map<std::string, std::string> items;
+    add_items(items, "", parse_yaml(write_config(sweep, Comments::without), "the configuration"));
+    for (const auto* section : {"output.", "run."})
+        std::erase_if(items, [section](const auto& item) { return item.first.starts_with(section); });
+    return items;
+}
+
 survey::SurfaceSchema schema_of(const Config& sweep, const survey::Grid& grid) {
     survey::SurfaceSchema schema{"Runs of a sweep", grid, fields_of(sweep), {}, {}, {}};
-    schema.fingerprints = {{"configuration", Fingerprint().add(shaping_text(sweep)).hex()},
-                           {"numeric_version", std::to_string(numeric_version)}};
+    schema.fingerprints = shaping_items(sweep);
+    schema.fingerprints["numeric_version"] = std::to_string(numeric_version);
     schema.provenance = {{"program", "orograph"}, {"version", version()}, {"configuration", write_config(sweep, Comments::without)}};
     for (const auto& [keys, values] : sweep.over) schema.provenance["over " + keys] = join(values);
     return schema;

@@ -6,12 +6,6 @@
 
 namespace orograph::app {
 
-std::string shaping_text(Config config) {
-    config.output = {};
-    config.run = {};
-    return write_config(config, Comments::without);
-}
-
 train::Recipe recipe_of(const TrainSection& section) {
     train::Recipe recipe;
     recipe.optimizer = section.optimizer == "adam" ? train::OptimizerKind::adam : train::OptimizerKind::sgd;

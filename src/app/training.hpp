@@ -9,9 +9,6 @@
 
 namespace orograph::app {
 
-// The part of a configuration that shapes results, as text: not where a job lives, nor on how many cores.
-std::string shaping_text(Config config);
-
 train::Recipe recipe_of(const TrainSection& section);
 
 struct TrainingInputs {

@@ -102,6 +102,17 @@ def check_diverged(folder: Path) -> None:
     expect(result.returncode == 0 and "lower train.lr" in result.stderr and "1 diverged" in result.stderr, result.stderr)
     with h5py.File(folder / "diverged" / "runs.h5") as file:
         expect(file["status"][()].tolist() == [1, 2] and np.isnan(file["test_acc"][1]), "a diverged run is not-a-number, status 2")
+    check_resuming(folder, config)
+
+
+def check_resuming(folder: Path, config: dict) -> None:
+    """Another key is refused by its name; one that alters nothing is not. `config`: of a sweep that is complete."""
+    for section, keys, words in (("train", {"batch": 16}, "train.batch (fingerprint 32; this job has 16)"), ("data", {"limit": 599}, "data.limit"),
+                                 ("over", {"train.lr": [0.01, 1e29]}, "train.lr"), ("run", {"threads": 2, "progress_s": 3}, None)):
+        changed = write_config(folder / "changed.yaml", {**config, section: {**config[section], **keys}})
+        result = run(PROGRAM, ["sweep", changed], 1)
+        expect(result.returncode == (65 if words else 0), f"{keys}: {result.returncode} {result.stderr}")
+        expect(words is None or words in result.stderr, f"{keys}: {result.stderr}")
 
 
 def check_refusals(folder: Path) -> None:
