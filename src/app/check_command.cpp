@@ -5,6 +5,7 @@
 
 #include "orograph/app/commands.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/stop.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/landscape/measurement.hpp"
 
@@ -114,6 +115,7 @@ void print_survey(const Inputs& inputs, const Speed& speed, double network_flops
 }  // namespace
 
 ExitCode run_check(const par::Communicator& world, const Config& config) {
+    remove_stop_handlers();
     const Config first = config.job == Job::sweep ? sweep_runs(config).front() : config;
     const auto resources = choose_resources(world, config.run);
     const auto options = evaluate_options(world, config.evaluate, resources);

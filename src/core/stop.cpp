@@ -1,5 +1,6 @@
 #include "orograph/core/stop.hpp"
 
+#include <array>
 #include <csignal>
 #include <system_error>
 
@@ -13,16 +14,22 @@ extern "C" void request_stop(int) {
     requested.store(true, std::memory_order_relaxed);
 }
 
+constexpr std::array stop_signals{SIGTERM, SIGINT, SIGUSR1};
+
 }  // namespace
 
 // System calls are not restarted, so that a wait ends and its loop looks at the flag.
 void install_stop_handlers() {
-    for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+    for (const int signal : stop_signals) {
         struct sigaction action {};
         action.sa_handler = request_stop;
         action.sa_flags = signal == SIGINT ? SA_RESETHAND : 0;
         sigaction(signal, &action, nullptr);
     }
+}
+
+void remove_stop_handlers() {
+    for (const int signal : stop_signals) std::signal(signal, SIG_DFL);
 }
 
 bool stop_requested() {

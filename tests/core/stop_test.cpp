@@ -1,3 +1,5 @@
+#include "fresh_folder.hpp"
+
 #include "orograph/core/stop.hpp"
 
 #include <gtest/gtest.h>
@@ -20,6 +22,38 @@ namespace {
         if (!stop_requested()) std::_Exit(2);
     }
     std::_Exit(0);
+}
+
+TEST(Stop, RemovedHandlersLeaveTheSignalsTheirEffect) {
+    for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+        const auto end = [signal] {
+            install_stop_handlers();
+            remove_stop_handlers();
+            std::raise(signal);
+            std::_Exit(0);
+        };
+        EXPECT_EXIT(end(), testing::KilledBySignal(signal), "");
+    }
+}
+
+TEST(HaltFile, CountsWhenItAppearsOrIsTouchedAgain) {
+    const testing_support::FreshFolder folder;
+    const auto soon = [](HaltFile& halt) {
+        for (int look = 0; look < 30 && !halt.appeared(); ++look) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return halt.appeared();
+    };
+    const auto touch = [&] { std::ofstream(folder.path() / "halt") << "x"; };
+    HaltFile first(folder.path());
+    EXPECT_FALSE(first.appeared());
+    touch();
+    EXPECT_TRUE(soon(first));
+    HaltFile second(folder.path());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    EXPECT_FALSE(second.appeared());
+    touch();
+    EXPECT_TRUE(soon(second));
+    HaltFile third(folder.path() / "missing");
+    EXPECT_FALSE(third.appeared());
 }
 
 TEST(Stop, EachSignalSetsTheFlag) {

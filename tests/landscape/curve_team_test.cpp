@@ -35,7 +35,7 @@ protected:
         auto asked = std::make_shared<std::atomic<int>>(0);
         train::Machine machine{.threads = 1, .progress = "none", .save_s = 1e9};
         machine.stop = [asked, steps] { return steps >= 0 && (*asked)++ >= steps; };
-        return train::train(*learner, network_, dataset_, recipe_, {path_, "this curve"}, machine, world_);
+        return train::train(*learner, network_, dataset_, recipe_, {path_, {{"run", "this"}}}, machine, world_);
     }
 
     // The gradient of the mean cross-entropy of images [first, first + size) at `phi`, normalised by themselves.

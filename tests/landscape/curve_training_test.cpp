@@ -176,7 +176,7 @@ protected:
         auto asked = std::make_shared<std::atomic<int>>(0);
         train::Machine machine{.threads = 2, .progress = "none", .save_s = 1e9};
         machine.stop = [asked, steps] { return steps >= 0 && (*asked)++ >= steps; };
-        return train::train(*learner, network_, dataset_, recipe_, {folder, "this curve"}, machine);
+        return train::train(*learner, network_, dataset_, recipe_, {folder, {{"run", "this"}}}, machine);
     }
 
     model::Weights load(const std::filesystem::path& source) const { return model::load_weights(source, network_); }

@@ -36,7 +36,7 @@ protected:
         recipe_.epochs = 18;
         const TemporaryFolder folder;
         const auto outcome =
-            train::train(network, model::initial_weights(network, seed), dataset_, recipe_, {folder / "run", "end"}, machine_);
+            train::train(network, model::initial_weights(network, seed), dataset_, recipe_, {folder / "run", {{"run", "end"}}}, machine_);
         return model::load_weights(outcome.final_weights, network);
     }
 
@@ -45,7 +45,7 @@ protected:
         recipe_.epochs = 60;
         const TemporaryFolder folder;
         const auto learner = make_curve_learner(network, start, recipe_, at::kCPU);
-        train::train(*learner, network, dataset_, recipe_, {folder / "run", "curve"}, machine_);
+        train::train(*learner, network, dataset_, recipe_, {folder / "run", {{"run", "curve"}}}, machine_);
         std::vector<model::Weights> points;
         for (int j = 0; j < start.bends + 2; ++j)
             points.push_back(model::load_weights(folder / ("run/bend-" + std::to_string(j) + ".safetensors"), network));

@@ -93,7 +93,7 @@ TEST(Train, StepsAreThoseOfAPlainFloat64Loop) {
         Recipe recipe = small_recipe(3, 1000);
         recipe.lr = 0.01;
         recipe.weight_decay = 0.05;
-        const Outcome outcome = train(network, start, dataset, recipe, {folder / "run", "f"}, machine);
+        const Outcome outcome = train(network, start, dataset, recipe, {folder / "run", {{"run", "f"}}}, machine);
         const auto trained = model::load_weights(outcome.final_weights, network);
         const auto expected = plain_training(network, start, dataset.splits[0], recipe);
         EXPECT_LT(relative_difference(start.parameters, trained.parameters, expected.parameters), tolerance) << architecture;
@@ -111,7 +111,7 @@ TEST(Train, LearnsFashionMnistAndReportsTheLossOfItsCheckpoints) {
     const auto network = model::build_network("mlp", 1, 10);
     Recipe recipe = small_recipe(3, 50);
     recipe.augmentation = {2, true};
-    const Outcome outcome = train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", "f"}, machine);
+    const Outcome outcome = train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", {{"run", "f"}}}, machine);
     ASSERT_TRUE(outcome.complete);
     ASSERT_EQ(outcome.history.size(), 3U);
     EXPECT_LT(outcome.history[2].train_loss, outcome.history[0].train_loss);
@@ -137,7 +137,7 @@ TEST(Train, LearnsWithResNetAndAdam) {
     recipe.optimizer = OptimizerKind::adam;
     recipe.lr = 2e-3;
     recipe.milestones = {};
-    const Outcome outcome = train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", "f"}, machine);
+    const Outcome outcome = train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", {{"run", "f"}}}, machine);
     ASSERT_EQ(outcome.history.size(), 4U);
     EXPECT_LT(outcome.history[3].train_loss, outcome.history[0].train_loss);
     EXPECT_GT(outcome.history[3].train_acc, 50);
@@ -153,7 +153,7 @@ TEST(Train, SeedShufflesAndAugments) {
         Recipe recipe = small_recipe(1, 16);
         recipe.augmentation = {4, true};
         recipe.seed = seed;
-        const auto outcome = train(network, start, dataset, recipe, {folder / "run", "f"}, machine);
+        const auto outcome = train(network, start, dataset, recipe, {folder / "run", {{"run", "f"}}}, machine);
         finals.push_back(model::fingerprint(network, model::load_weights(outcome.final_weights, network)));
     }
     EXPECT_EQ(finals[0], finals[1]);
@@ -164,13 +164,13 @@ TEST(Train, WritesTheHistoryExactly) {
     const auto dataset = make_dataset(48, 0);
     const TemporaryFolder folder;
     const auto network = model::build_network("mlp", 1, 10);
-    const auto outcome = train(network, model::initial_weights(network, 1), dataset, small_recipe(2, 16), {folder / "run", "f"}, machine);
+    const auto outcome = train(network, model::initial_weights(network, 1), dataset, small_recipe(2, 16), {folder / "run", {{"run", "f"}}}, machine);
     std::string expected = "epoch,lr,train_loss,train_acc,test_loss,test_acc\n";
     for (const EpochRecord& r : outcome.history) {
         expected += cat(r.epoch, ",", shortest(r.lr), ",", shortest(r.train_loss), ",", shortest(r.train_acc), ",nan,nan\n");
     }
     EXPECT_EQ(bytes_of(folder / "run/history.csv"), expected);
-    const Outcome again = train(network, model::initial_weights(network, 1), dataset, small_recipe(2, 16), {folder / "run", "f"}, machine);
+    const Outcome again = train(network, model::initial_weights(network, 1), dataset, small_recipe(2, 16), {folder / "run", {{"run", "f"}}}, machine);
     ASSERT_EQ(again.history.size(), 2U);
     for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(again.history[i].train_loss, outcome.history[i].train_loss);
 }
@@ -192,7 +192,7 @@ TEST(Train, RefusesImpossibleRecipes) {
     add("train.momentum", [](Recipe& r) { r.momentum = 1; });
     add("train.weight_decay", [](Recipe& r) { r.weight_decay = -1; });
     for (const auto& [key, recipe] : cases) {
-        const auto [code, message] = error_of([&] { train(network, start, dataset, recipe, {folder / "run", "f"}, machine); });
+        const auto [code, message] = error_of([&] { train(network, start, dataset, recipe, {folder / "run", {{"run", "f"}}}, machine); });
         EXPECT_EQ(code, ExitCode::config) << key;
         EXPECT_NE(message.find(key + " is "), std::string::npos) << message;
         EXPECT_FALSE(std::filesystem::exists(folder / "run"));
@@ -206,7 +206,7 @@ TEST(Train, StopsWhenTheLossIsNotFinite) {
     Recipe recipe = small_recipe(2, 16);
     recipe.lr = 1e30;
     const auto [code, message] = error_of([&] {
-        train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", "f"}, machine);
+        train(network, model::initial_weights(network, 1), dataset, recipe, {folder / "run", {{"run", "f"}}}, machine);
     });
     EXPECT_EQ(code, ExitCode::data);
     EXPECT_NE(message.find("of epoch 1; lower train.lr"), std::string::npos) << message;
@@ -218,7 +218,7 @@ TEST(Train, RefusesADatasetWithoutTrainingImages) {
     auto dataset = make_dataset(16, 16);
     dataset.splits.erase(dataset.splits.begin());
     const auto [code, message] = error_of([&] {
-        train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", "f"}, machine);
+        train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", {{"run", "f"}}}, machine);
     });
     EXPECT_EQ(code, ExitCode::config) << message;
 }
@@ -230,7 +230,7 @@ TEST(Train, RefusesAFolderThatAnotherJobHolds) {
     std::filesystem::create_directory(folder / "run");
     const FileLock held(folder / "run/train");
     const auto [code, message] = error_of([&] {
-        train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", "f"}, machine);
+        train(network, model::initial_weights(network, 1), dataset, small_recipe(1, 8), {folder / "run", {{"run", "f"}}}, machine);
     });
     EXPECT_EQ(code, ExitCode::cannot_create) << message;
 }

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
         recipe.epochs = 3;
         recipe.batch = 8;
         const auto outcome = train::train(network, model::initial_weights(network, 5), testing::make_dataset(38, 16), recipe,
-                                          {argv[1], "killed run", false}, {.threads = 2, .progress = "none", .save_s = 0});
+                                          {argv[1], {{"run", "killed"}}, false}, {.threads = 2, .progress = "none", .save_s = 0});
         return outcome.complete ? 0 : 75;
     } catch (const Error& error) {
         std::fprintf(stderr, "%s\n", error.what());

@@ -11,6 +11,8 @@ namespace orograph {
 // SIGTERM, SIGINT and SIGUSR1 ask the program to stop early: finish or drop the work in hand, flush, exit with ExitCode::stopped.
 // The handler only sets a flag. A second SIGINT ends the process at once.
 void install_stop_handlers();
+// The signals end the program at once again: for commands that have nothing to save.
+void remove_stop_handlers();
 bool stop_requested();
 
 // A file `halt` in a folder, for people who cannot send the program a signal: `touch FOLDER/halt`. One that was there before does not count
