@@ -98,7 +98,7 @@ def check_foreign_folders(folder: Path) -> None:
     expect("notes.txt" in names and "curve.yaml" in names and "final.safetensors" not in names, f"{names}")
     mlp_weights(folder / "b.safetensors", 7)
     result = run(PROGRAM, ["train", curve], 0)
-    expect(result.returncode == 65 and "another recipe" in result.stderr, f"other ends: {result.stderr}")
+    expect(result.returncode == 65 and "another curve.ends[1]" in result.stderr, f"other ends: {result.stderr}")
 
 
 def main() -> None:

@@ -185,7 +185,7 @@ def check_refusals(folder: Path, path: Path) -> None:
     """A file goes on with its own arithmetic only; overwriting measures anew."""
     config, before = path.with_suffix(".yaml"), path.read_bytes()
     refused([config, "--set", "evaluate.precision=fp32"], 65, path.name, "another evaluate.precision", "bf16", "fp32", "overwrite")
-    refused([config, "--set", "evaluate.batch=32"], 65, path.name, "another evaluator", "batch 128", "batch 32")
+    refused([config, "--set", "evaluate.batch=32"], 65, path.name, "another evaluate.batch", "this job has 32")
     kind = ["--set", "evaluate.evaluator=compiled", "--set", "evaluate.precision=fp32"]
     refused([config, *kind], 65, path.name, "another evaluate.evaluator", "reference", "compiled")
     expect(path.read_bytes() == before, "a refused file stays as it is")
