@@ -18,7 +18,8 @@ namespace orograph::app {
 
 namespace {
 
-constexpr std::int64_t measured_images = 1024;
+constexpr std::int64_t fewest_images = 64, most_images = 1024;  // measured
+constexpr double measured_s = 3;
 
 struct Speed {
     double images_per_s = 0;
@@ -36,18 +37,28 @@ double images_per_s(std::int64_t images, const Work& work) {
     return static_cast<double>(images) / elapsed.count();
 }
 
-// Images a second of one rank, on a part of the first split and of the images of the recalibration.
+// As many as are measured in measured_s at this speed.
+std::int64_t images_in_time(double images_per_s) {
+    return static_cast<std::int64_t>(std::clamp<double>(images_per_s * measured_s, fewest_images, most_images));
+}
+
+// Images a second of one rank, on a part of the first split and of the images of the recalibration; a small one first, as a large network
+// may take seconds an image.
 Speed measure_speed(const Inputs& inputs, const evaluate::Options& options) {
     const auto evaluator = evaluate::make_evaluator(inputs.network, options);
-    const auto& split = inputs.dataset.splits.front();
-    const auto part = data::slice(split, 0, std::min(split.size(), measured_images));
-    const int number = evaluator->add_split(part);
     const auto weights = inputs.weights.to(options.device);
     Speed speed{.evaluator = evaluator->identity(), .path = evaluate::describe_path(inputs.network, options.kind)};
-    speed.images_per_s = images_per_s(part.size(), [&] { evaluator->evaluate(weights, number, CancelToken{}); });
+    const auto& split = inputs.dataset.splits.front();
+    for (std::int64_t count = fewest_images; count > 0;) {
+        const auto part = data::slice(split, 0, std::min(split.size(), count));
+        const int number = evaluator->add_split(part);
+        speed.images_per_s = images_per_s(part.size(), [&] { evaluator->evaluate(weights, number, CancelToken{}); });
+        const auto more = images_in_time(speed.images_per_s);
+        count = more > 2 * count ? more : 0;
+    }
     if (!inputs.recalibration) return speed;
     const auto& [images, batch] = *inputs.recalibration;
-    const auto some = data::slice(images, 0, std::min(images.size(), std::max(batch, measured_images / batch * batch)));
+    const auto some = data::slice(images, 0, std::min(images.size(), std::max(batch, images_in_time(speed.images_per_s) / batch * batch)));
     evaluator->set_recalibration(some, batch);
     speed.recalibrated_per_s = images_per_s(some.size(), [&] { evaluator->recalibrate(CancelToken{}); });
     return speed;

@@ -223,14 +223,18 @@ double measure_step_s(Learner& learner, const data::Dataset& dataset, const Reci
     at::set_num_threads(threads);
     set_deterministic();
     Feeder feeder(train_split(dataset), recipe, device, 0, 1);
-    std::array<double, 3> times{};
-    for (int step = -2; step < static_cast<int>(times.size()); ++step) {
+    constexpr std::ptrdiff_t warm_up = 2, most = 5;
+    constexpr double enough_s = 20;
+    std::vector<double> times;
+    const auto start = Clock::now();
+    while (std::ssize(times) < 2 || (std::ssize(times) < most && seconds_since(start) < enough_s)) {
         const auto begin = Clock::now();
         learner.step(feeder.batch(0, 0), recipe.lr);
-        if (step >= 0) times[static_cast<std::size_t>(step)] = seconds_since(begin);
+        times.push_back(seconds_since(begin));
     }
+    times.erase(times.begin(), times.begin() + std::min(warm_up, std::ssize(times) - 1));
     std::ranges::sort(times);
-    return times[1];
+    return times[times.size() / 2];
 }
 
 double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,

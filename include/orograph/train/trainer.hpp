@@ -94,8 +94,8 @@ Outcome train(const model::Network& network, const model::Weights& start, const 
 Outcome train(Learner& learner, const model::Network& network, const data::Dataset& dataset, const Recipe& recipe, const Place& place,
               const Machine& machine, const par::Communicator& team = {});
 
-// Seconds of one step on a whole batch (the median of three after two untimed ones), on a copy of `start`. Error(config): impossible
-// recipe, or there is no train split.
+// Seconds of one step on a whole batch (the median of three after two untimed ones; fewer where steps take long), on a copy of `start`.
+// Error(config): impossible recipe, or there is no train split.
 double measure_step_s(const model::Network& network, const model::Weights& start, const data::Dataset& dataset, const Recipe& recipe,
                       int threads, at::Device device);
 double measure_step_s(Learner& learner, const data::Dataset& dataset, const Recipe& recipe, int threads,
