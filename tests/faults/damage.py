@@ -68,8 +68,8 @@ def check_small_disk(folder: Path) -> None:
 
 
 def check_no_memory(folder: Path) -> None:
-    """A grid whose file would need more memory than there is."""
-    config = surface_config(folder, grid={"x": [-1, 1, 60000], "y": [-1, 1, 20000]}, output={"file": str(folder / "huge.h5")})
+    """A grid whose coordinates need more memory than there is."""
+    config = surface_config(folder, grid={"x": [-1, 1, 1_000_000_000], "y": [-1, 1, 2]}, output={"file": str(folder / "huge.h5")})
     line = f"ulimit -v 8000000; exec {PROGRAM} surface {write_config(folder / 'huge.yaml', config)}"
     result = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
     one_line(result, 69, "no memory")

@@ -71,7 +71,7 @@ def wait_until(condition, what: str, job: Submission, patience_s: float = 60) ->
 
 def surface(folder: Path, name: str, **sections) -> tuple:
     """A surface of some seconds: its configuration and its file."""
-    sections = {"grid": {"x": [-1, 1, 25], "y": [-1, 1, 15]}, "data": {"limit": 800}, **sections}
+    sections = {"grid": {"x": [-1, 1, 25], "y": [-1, 1, 15]}, "data": {"limit": 3000}, **sections}
     config = surface_config(folder, **sections)
     config["output"]["file"] = str(folder / f"{name}.h5")
     return write_config(folder / f"{name}.yaml", config), folder / f"{name}.h5"
