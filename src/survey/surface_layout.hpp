@@ -25,9 +25,6 @@ void write_schema(h5::Group root, const SurfaceSchema& schema);
 // Serial. Error(data).
 SurfaceSchema read_schema(const h5::Group& root);
 
-// Serial. read_surface() whose errors do not say yet what to do: that depends on who asks.
-Surface load_surface(const std::filesystem::path& path);
-
 // The first item in which a job with `ours` does not belong to a file with `theirs`: "data (fingerprint 12ab; this job has 34cd)"; empty
 // where it does.
 std::string first_difference(const SurfaceSchema& theirs, const SurfaceSchema& ours);

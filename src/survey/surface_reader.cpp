@@ -90,6 +90,20 @@ void blank_pending(Surface& surface) {
     }
 }
 
+Surface load_surface(const std::filesystem::path& path) {
+    const auto file = h5::File::open(path);
+    Surface surface{read_schema(file.root()), {}, {}, {}, {}};
+    auto block = PointReader(file.root(), surface.schema).read(0, surface.schema.grid.size());
+    for (std::int64_t point = 0; point < block.size(); ++point) {
+        surface.statuses.push_back(block.status(point));
+        if (block.damaged(point)) surface.damaged.push_back(PointIndex{point});
+    }
+    surface.crcs = std::move(block.crcs);
+    surface.values = std::move(block.values);
+    blank_pending(surface);
+    return surface;
+}
+
 // Adds to errors about the file what to do.
 template <class Read>
 auto with_advice(const Read& read) {
@@ -117,20 +131,6 @@ SurfaceSchema read_schema(const h5::Group& root) {
             read_directions(root),
             provenance.open_group("fingerprints").texts(),
             read_provenance(provenance)};
-}
-
-Surface load_surface(const std::filesystem::path& path) {
-    const auto file = h5::File::open(path);
-    Surface surface{read_schema(file.root()), {}, {}, {}, {}};
-    auto block = PointReader(file.root(), surface.schema).read(0, surface.schema.grid.size());
-    for (std::int64_t point = 0; point < block.size(); ++point) {
-        surface.statuses.push_back(block.status(point));
-        if (block.damaged(point)) surface.damaged.push_back(PointIndex{point});
-    }
-    surface.crcs = std::move(block.crcs);
-    surface.values = std::move(block.values);
-    blank_pending(surface);
-    return surface;
 }
 
 std::int64_t Surface::count(PointStatus status) const {
