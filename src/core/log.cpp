@@ -71,6 +71,10 @@ Level level_from(std::string_view word) {
     return Level::off;
 }
 
+bool writes(Level level) {
+    return world_logger().should_log(spdlog_level(level));
+}
+
 void debug(std::string_view message) {
     write(world_logger(), Level::debug, message);
 }

@@ -87,6 +87,7 @@ void Master::send(const std::vector<LeaseDesk::Grant>& grants) {
     if (draining_) return;
     for (const auto& [group, points] : grants) {
         watch_.granted(group, points, std::chrono::steady_clock::now());
+        if (log::writes(log::Level::debug)) log::debug(cat("lease for rank ", grid_.rank_of(group, 0), ": points ", points.first, " to ", points.last - 1));
         post_value(mailbox_, grid_.rank_of(group, 0), Tag::lease, points);
     }
 }

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 CLASSES = 10
+IN_HAND = 8 * 32 + 32  # points that a rank holds at most: the longest queue, filled up by one more lease (src/survey/leader.cpp)
 
 
 def write_images(path: Path, count: int) -> None:
@@ -34,11 +35,12 @@ class Target:
     reports = True  # progress in lines that count what is in the file
     images = 200
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, ranks: int):
+        self.folder, self.ranks = folder, ranks
         self.output, self.reference = folder / "killed", folder / "reference"
         self.compared = 0
         self.seen = None
+        self.in_flight = []  # after each kill, the points that were leased and are not in the file
         write_images(folder / "images.safetensors", self.images)
         for seed in range(3):
             mlp_weights(folder / f"mlp-{seed}.safetensors", seed)
@@ -54,7 +56,7 @@ class Target:
         raise NotImplementedError
 
     def arguments(self, output: Path) -> list:
-        settings = self.place(output) | {"run.threads": 1, "run.progress": "lines", "run.progress_s": 0.1}
+        settings = self.place(output) | {"run.threads": 1, "run.progress": "lines", "run.progress_s": 0.1, "run.log": "debug"}
         return [self.command, self.config] + [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
 
     def clear(self) -> None:
@@ -116,8 +118,8 @@ class SurfaceTarget(Target):
                 fault(f"{name} differs at {wrong} points")
         self.compared += int(where.sum()) * len(self.bits)
 
-    def check_after_kill(self, reported: list, fault) -> str:
-        """What is in the file, for the table."""
+    def check_after_kill(self, reported: list, leased: list, fault) -> str:
+        """What is in the file, for the table. `reported`: counts of points; `leased`: the ranges of points of the run's leases, both as its log says."""
         path = self.output / self.points_file
         if not path.exists():
             if reported or self.seen is not None:
@@ -134,6 +136,7 @@ class SurfaceTarget(Target):
         done = np.isin(bits["status"], (1, 2))
         self.compare(bits, done, fault)
         self.check_counts(done, reported, fault)
+        self.check_leases(done, leased, fault)
         self.seen = done
         return f"{int(done.sum())}/{done.size}"
 
@@ -146,6 +149,20 @@ class SurfaceTarget(Target):
             fault(f"{int((self.seen & ~done).sum())} that were done are not any more")
         if reported and min(reported) < self.seen.sum():
             fault(f"{self.seen.sum()} were in the file, but the run went on from {min(reported)}")
+
+    def check_leases(self, done: np.ndarray, leased: list, fault) -> None:
+        """What was in the file is not leased again; of what is leased, no more is lost than the ranks hold at once."""
+        points = np.zeros(done.size, bool)
+        for first, last in leased:
+            if points[first : last + 1].any():
+                fault(f"points {first} to {last} are leased twice")
+            points[first : last + 1] = True
+        if self.seen is not None and (points & self.seen).any():
+            fault(f"{int((points & self.seen).sum())} points that were in the file are computed again")
+        lost = int((points & ~done).sum())
+        if lost > self.ranks * IN_HAND:
+            fault(f"{lost} points were in flight")
+        self.in_flight.append(lost)
 
     def check_end(self, computed: int, fault) -> None:
         missing = int((~self.seen).sum()) if self.seen is not None else self.complete.size
@@ -255,7 +272,7 @@ class TrainTarget(Target):
                 continue
         return best
 
-    def check_after_kill(self, reported: list, fault) -> str:
+    def check_after_kill(self, reported: list, leased: list, fault) -> str:
         steps = self.steps()
         if self.seen is not None and steps < self.seen:
             fault(f"the run stood at {self.seen} steps, now at {steps}")

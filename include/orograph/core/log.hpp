@@ -14,6 +14,9 @@ void configure(Level level, int rank);
 // "debug", "info", "warn", "error", "off"; throws Error(config) for another word.
 Level level_from(std::string_view word);
 
+// Whether the world logger writes lines of this level here: for messages that are dear to make.
+bool writes(Level level);
+
 // World logger: written by rank 0 only.
 void debug(std::string_view message);
 void info(std::string_view message);
