@@ -1,4 +1,4 @@
-#include "known_files.hpp"
+#include "cifar.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
@@ -12,20 +12,16 @@ constexpr std::int64_t channels = 3;
 constexpr std::int64_t side = 32;
 constexpr std::size_t image_bytes = channels * side * side;
 
-// A file is `records` times: `label_bytes` labels, the last of which counts, then an image. Labels before it must be below
-// `coarse_classes`.
-struct RecordFormat {
-    std::vector<std::string> file_names;
-    std::size_t records = 0;  // in each file
-    std::size_t label_bytes = 1;
-    int coarse_classes = 0;
+std::size_t record_bytes(const CifarFormat& format) {
+    return format.label_bytes + image_bytes;
+}
 
-    std::size_t record_bytes() const { return label_bytes + image_bytes; }
-    std::size_t file_bytes() const { return records * record_bytes(); }
-};
+std::size_t file_bytes(const CifarFormat& format) {
+    return format.records * record_bytes(format);
+}
 
-void require_size(const fs::path& path, const RecordFormat& format, const SetFiles& files) {
-    const std::size_t expected = format.file_bytes();
+void require_size(const fs::path& path, const CifarFormat& format, const SetFiles& files) {
+    const std::size_t expected = file_bytes(format);
     std::error_code unreadable;
     OROGRAPH_VALIDATE(fs::is_regular_file(path, unreadable), ExitCode::no_input, "data set ", files.set, ": there is no file ", path, "; ",
                       files.remedy);
@@ -41,12 +37,12 @@ std::int64_t checked_label(std::byte label, int classes, const fs::path& path, s
     return value;
 }
 
-void append_file(const fs::path& path, const RecordFormat& format, const SetFiles& files, std::vector<std::byte>& pixels,
+void append_file(const fs::path& path, const CifarFormat& format, const SetFiles& files, std::vector<std::byte>& pixels,
                  std::vector<std::int64_t>& labels) {
-    const std::vector<std::byte> content = read_file(path, format.file_bytes(), "data");
-    OROGRAPH_VALIDATE(content.size() == format.file_bytes(), ExitCode::no_input, path, " became shorter while it was read");
+    const std::vector<std::byte> content = read_file(path, file_bytes(format), "data");
+    OROGRAPH_VALIDATE(content.size() == file_bytes(format), ExitCode::no_input, path, " became shorter while it was read");
     for (std::size_t record = 0; record < format.records; ++record) {
-        const std::byte* start = content.data() + record * format.record_bytes();
+        const std::byte* start = content.data() + record * record_bytes(format);
         const std::byte* image = start + format.label_bytes;
         if (format.label_bytes > 1) checked_label(start[0], format.coarse_classes, path, record);
         labels.push_back(checked_label(image[-1], files.classes, path, record));
@@ -54,7 +50,9 @@ void append_file(const fs::path& path, const RecordFormat& format, const SetFile
     }
 }
 
-RawSplit read_split(const SetFiles& files, const RecordFormat& format) {
+}  // namespace
+
+RawSplit read_cifar_split(const SetFiles& files, const CifarFormat& format) {
     std::vector<std::byte> pixels;
     std::vector<std::int64_t> labels;
     for (const std::string& name : format.file_names) require_size(files.folder / name, format, files);  // before memory is taken
@@ -63,20 +61,18 @@ RawSplit read_split(const SetFiles& files, const RecordFormat& format) {
     return in_memory(channels, side, std::move(pixels), std::move(labels));
 }
 
-}  // namespace
-
 RawSplit read_cifar10_split(const SetFiles& files, const std::string& split) {
-    RecordFormat format{.file_names = {"test_batch.bin"}, .records = 10'000};
+    CifarFormat format{.file_names = {"test_batch.bin"}, .records = 10'000};
     if (split == "train")
         format.file_names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
-    return read_split(files, format);
+    return read_cifar_split(files, format);
 }
 
 RawSplit read_cifar100_split(const SetFiles& files, const std::string& split) {
-    return read_split(files, {.file_names = {split + ".bin"},
-                              .records = split == "train" ? std::size_t{50'000} : std::size_t{10'000},
-                              .label_bytes = 2,
-                              .coarse_classes = 20});
+    return read_cifar_split(files, {.file_names = {split + ".bin"},
+                                    .records = split == "train" ? std::size_t{50'000} : std::size_t{10'000},
+                                    .label_bytes = 2,
+                                    .coarse_classes = 20});
 }
 
 }  // namespace orograph::data

@@ -1,10 +1,12 @@
-// CIFAR's binary files, which have one size only: of an input's first byte the lowest bit chooses CIFAR-100, the next one keeps the rest as
-// it is; else the rest fills the file again and again.
-#include "fuzz.hpp"
+// CIFAR's binary files. Of an input's first byte the lowest bit chooses CIFAR-100's records, the next one keeps the rest as it is; else the
+// rest fills the files again and again. The files are the real ones but for their number of images, which has no say in how they are read.
+#include "cifar.hpp"
 
-#include "orograph/data/dataset.hpp"
+#include "fuzz.hpp"
+#include "resident.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -12,16 +14,24 @@ namespace {
 
 using namespace orograph;
 
-constexpr std::size_t images = 10'000, image_bytes = 3 * 32 * 32;
+constexpr std::size_t images = 3, image_bytes = 3 * 32 * 32;
 
-// The pattern again and again, twice as much at a time.
 std::vector<std::uint8_t> filled(fuzz::Bytes pattern, std::size_t bytes) {
     std::vector<std::uint8_t> content(bytes);
-    std::size_t done = std::min(pattern.size(), bytes);
-    std::copy_n(pattern.data(), done, content.data());
-    for (; done > 0 && done < bytes; done += std::min(done, bytes - done))
-        std::copy_n(content.data(), std::min(done, bytes - done), content.data() + done);
+    for (std::size_t k = 0; k < bytes && !pattern.empty(); ++k) content[k] = pattern[k % pattern.size()];
     return content;
+}
+
+// What data::load() does with a known set.
+void load(const data::CifarFormat& format, int classes) {
+    data::RawSplit raw = data::read_cifar_split({"cifar", fuzz::folder(), classes, "fetch it again"}, format);
+    fuzz::must(raw.size() == static_cast<std::int64_t>(format.file_names.size() * images), "each record is an image");
+    for (const std::int64_t label : raw.labels) fuzz::must(label >= 0 && label < classes, "labels are of the classes");
+    raw.name = "train";
+    std::vector<std::int64_t> all(raw.labels.size());
+    std::iota(all.begin(), all.end(), std::int64_t{0});
+    Fingerprint digest;
+    data::make_resident(raw, all, {{0.5, 0.5, 0.5}, {0.25, 0.25, 0.25}}, classes, digest);
 }
 
 }  // namespace
@@ -30,13 +40,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size < 1) return 0;
     const bool fine = (data[0] & 1) != 0, as_it_is = (data[0] & 2) != 0;
     const fuzz::Bytes rest(data + 1, size - 1);
-    const std::string name = fine ? "test.bin" : "test_batch.bin";
-    const std::size_t bytes = images * (image_bytes + (fine ? 2 : 1));
-    if (as_it_is)
-        fuzz::put(name, rest);
-    else
-        fuzz::put(name, filled(rest, bytes));
-    fuzz::attempt(as_it_is ? rest.size() : bytes, {},
-                  [&] { data::load({.set = fine ? "cifar100" : "cifar10", .folder = fuzz::folder(), .splits = {"test"}, .limit = 8}); });
+    const data::CifarFormat format{{"a.bin", "b.bin"}, images, fine ? std::size_t{2} : std::size_t{1}, fine ? 20 : 0};
+    const std::size_t bytes = images * (image_bytes + format.label_bytes);
+    const auto content = as_it_is ? std::vector<std::uint8_t>(rest.begin(), rest.end()) : filled(rest, 2 * bytes);
+    const std::size_t first = std::min(content.size(), bytes);
+    fuzz::put("a.bin", fuzz::Bytes(content).first(first));
+    fuzz::put("b.bin", fuzz::Bytes(content).subspan(first));
+    fuzz::attempt(content.size(), {}, [&] { load(format, fine ? 100 : 10); });
     return 0;
 }
