@@ -30,7 +30,7 @@ bool all_finite(std::span<const float> values) {
 }
 
 const WinogradKernels* winograd_kernels(const CpuSetting& setting) {
-    if (setting.precision != Precision::fp32) return nullptr;
+    if (setting.precision == Precision::bf16) return &winograd_avx512_bf16;
     if (setting.instruction_set.starts_with("avx512")) return &winograd_avx512;
     return setting.instruction_set == "avx2" ? &winograd_avx2 : nullptr;
 }
@@ -130,14 +130,14 @@ void CpuNetwork::State::add(std::size_t index, std::int64_t count) {
 void CpuNetwork::State::add_winograd(Kernel& kernel, const Step& step, const Desc& source) {
     // Enough tiles for a weight read from the core's own cache; many where the weights come from memory.
     WinogradShape shape{kernel.images, step.input[0], step.output[0], step.input[1], step.input[2], 2 * winograd->rows};
-    constexpr std::int64_t cached_floats = 2 << 20;
-    if (winograd->weight_floats(shape) > cached_floats) shape.tiles = 16 * winograd->rows;
+    constexpr std::int64_t cached_bytes = 8 << 20;
+    if (winograd->weight_bytes(shape) > cached_bytes) shape.tiles = 16 * winograd->rows;
     kernel.winograd = shape;
     const Tag grouped = winograd->lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
     kernel.primitive.source = Desc(source.dims(), setting.type, grouped);
     if (auto reorder = reorder_if_different(source, kernel.primitive.source, setting.engine))
         kernel.primitive.reorders.push_back(std::move(*reorder));
-    need_scratchpad(static_cast<std::size_t>(winograd->scratch_floats(shape)) * sizeof(float));
+    need_scratchpad(static_cast<std::size_t>(winograd->scratch_bytes(shape)));
 }
 
 void CpuNetwork::State::add_residual(Kernel& kernel, std::size_t index) {
@@ -154,7 +154,8 @@ PackedLayer CpuNetwork::State::make_layer(const Step& step, const Kernel& kernel
     layer.bias = memory(Desc({shape[0]}, Type::f32, Tag::a), setting.engine);
     layer.winograd = kernel.winograd;
     if (kernel.winograd || step.kind == StepKind::pointwise) {
-        const std::int64_t count = kernel.winograd ? winograd->weight_floats(*kernel.winograd) : shape[0];
+        const auto floats = static_cast<std::int64_t>(sizeof(float));
+        const std::int64_t count = kernel.winograd ? winograd->weight_bytes(*kernel.winograd) / floats : shape[0];
         layer.plain = Desc({count}, Type::f32, Tag::a);
         layer.weight = memory(layer.plain, setting.engine);
         return layer;

@@ -121,10 +121,10 @@ struct CpuNetwork::Stream::State {
 
     void add_winograd(const Step& step, const Kernel& kernel, const void* source, void* result, std::int64_t image) {
         const PackedLayer& layer = network.layers[step.layer];
-        const WinogradCall call{.source = static_cast<const float*>(source),
+        const WinogradCall call{.source = source,
                                 .weights = floats_of(layer.weight),
                                 .bias = floats_of(layer.bias),
-                                .destination = static_cast<float*>(result),
+                                .destination = result,
                                 .scratch = floats_of(scratchpad),
                                 .accumulate = step.residual != no_value,
                                 .relu = step.relu};

@@ -15,14 +15,14 @@ struct WinogradShape {
     std::int64_t tiles = 0;                                                   // 4x4 tiles computed together, >= 1
 };
 
-// Activations lie as [images, channels / lanes, height, width, lanes].
+// Activations lie as [images, channels / lanes, height, width, lanes], float32 or bfloat16 as the kernels have it.
 struct WinogradCall {
-    const float* source = nullptr;
-    const float* weights = nullptr;  // as pack() left them
-    const float* bias = nullptr;     // [outputs]
-    float* destination = nullptr;
-    float* scratch = nullptr;  // scratch_floats() of them, of the calling thread
-    bool accumulate = false;   // add what the destination holds (the residual) before the ReLU
+    const void* source = nullptr;
+    const void* weights = nullptr;  // as pack() left them
+    const float* bias = nullptr;    // [outputs]
+    void* destination = nullptr;
+    void* scratch = nullptr;  // scratch_bytes(), of the calling thread
+    bool accumulate = false;  // add what the destination holds (the residual) before the ReLU
     bool relu = false;
 };
 
@@ -30,12 +30,12 @@ struct WinogradCall {
 struct WinogradKernels {
     int lanes = 0;  // floats a vector
     int rows = 0;   // tiles are multiplied in groups of so many
-    std::int64_t (*weight_floats)(const WinogradShape&) = nullptr;
-    std::int64_t (*scratch_floats)(const WinogradShape&) = nullptr;
+    std::int64_t (*weight_bytes)(const WinogradShape&) = nullptr;
+    std::int64_t (*scratch_bytes)(const WinogradShape&) = nullptr;
 
-    // Transforms the filters [last - first, inputs, 3, 3] of outputs [first, last) in float64, rounded once, to their place in `packed`,
-    // which has room for all. `first` is a multiple of panel_outputs, `last` too or the end.
-    void (*pack)(const WinogradShape&, const float* filters, std::int64_t first, std::int64_t last, float* packed) = nullptr;
+    // Transforms the filters [last - first, inputs, 3, 3] of outputs [first, last) in float64 to their place in `packed`, which has room
+    // for all. `first` is a multiple of panel_outputs, `last` too or the end.
+    void (*pack)(const WinogradShape&, const float* filters, std::int64_t first, std::int64_t last, void* packed) = nullptr;
     int panel_outputs = 0;
 
     // Whether all results were finite, looked at before the ReLU.
@@ -44,5 +44,8 @@ struct WinogradKernels {
 
 extern const WinogradKernels winograd_avx2;    // needs AVX2 and FMA
 extern const WinogradKernels winograd_avx512;  // needs AVX-512F
+
+// Of bfloat16 activations; transformed patches and filters are rounded to bfloat16, everything else is float32. Needs AVX512-BF16.
+extern const WinogradKernels winograd_avx512_bf16;
 
 }  // namespace orograph::evaluate

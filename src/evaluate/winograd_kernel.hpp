@@ -5,8 +5,11 @@
 // The Winograd kernels over an instruction set `Isa`: vector type V of `lanes` floats with load, store, stream (a store past the
 // caches, to a multiple of a vector's size; fence() ends them), broadcast, zero, add, sub, mul, max, fma(a, b, c) = ab + c and
 // fnma(a, b, c) = c - ab, and `rows`, the height of the register tile (2 * rows + 3 registers are needed).
-// Included once in a source file that is compiled for that instruction set; all of it has internal linkage, so that no other file's code
-// runs on instructions that the CPU may lack. For the same reason it uses nothing of the standard library.
+// `Storage` says in which numbers activations lie (Value: load, store) and transformed patches and filters (Factor), and how these are
+// multiplied: `depth` input channels at a time. Factors is a vector of `lanes` groups of `depth` factors; load() takes it from memory,
+// broadcast() makes it of one group; dot() adds the products of each group to a vector of sums; put() and stream() round a vector of floats
+// to `lanes` factors. Included once in a source file that is compiled for that instruction set; all of it has internal linkage, so that no
+// other file's code runs on instructions that the CPU may lack. For the same reason it uses nothing of the standard library.
 namespace orograph::evaluate {
 namespace {
 
@@ -15,30 +18,53 @@ namespace {
 constexpr double point_a = 0.625, point_b = 1.5;
 constexpr int points = 36;  // products a tile, 6 x 6
 
+// All numbers are float32.
 template <class Isa>
+struct SingleStorage {
+    using V = typename Isa::V;
+    using Value = float;
+    using Factor = float;
+    using Factors = V;
+    static constexpr int depth = 1;
+    static V load_values(const Value* from) { return Isa::load(from); }
+    static void store_values(Value* to, V values) { Isa::store(to, values); }
+    static void put(Factor* to, V values) { Isa::store(to, values); }
+    static void stream(Factor* to, V values) { Isa::stream(to, values); }
+    static Factors load(const Factor* from) { return Isa::load(from); }
+    static Factors broadcast(const Factor* from) { return Isa::broadcast(*from); }
+    static V dot(Factors a, Factors b, V sums) { return Isa::fma(a, b, sums); }
+};
+
+template <class Isa, class Storage>
 class WinogradKernel {
 public:
     using V = typename Isa::V;
+    using Value = typename Storage::Value;
+    using Factor = typename Storage::Factor;
     static constexpr int lanes = Isa::lanes;
     static constexpr int rows = Isa::rows;
-    static constexpr int cache_line = 16;  // floats
+    static constexpr int depth = Storage::depth;
+    static constexpr std::int64_t line_bytes = 64;  // of a cache
 
-    static std::int64_t weight_floats(const WinogradShape& shape) { return points * shape.inputs * shape.outputs; }
+    static std::int64_t weight_bytes(const WinogradShape& shape) { return points * shape.inputs * shape.outputs * sizeof(Factor); }
 
-    static std::int64_t scratch_floats(const WinogradShape& shape) { return points * (patch_stride(shape) + product_stride(shape)); }
+    static std::int64_t scratch_bytes(const WinogradShape& shape) {
+        return points * (patch_stride(shape) * sizeof(Factor) + product_stride(shape) * sizeof(float));
+    }
 
     // Weights that no cache keeps until they are used go past the caches.
-    static void pack(const WinogradShape& shape, const float* filters, std::int64_t first, std::int64_t last, float* packed) {
-        constexpr std::int64_t cached_floats = 1 << 20;
+    static void pack(const WinogradShape& shape, const float* filters, std::int64_t first, std::int64_t last, void* packed) {
+        constexpr std::int64_t cached_bytes = 4 << 20;
+        auto* const to = static_cast<Factor*>(packed);
         const bool aligned = reinterpret_cast<std::uintptr_t>(packed) % sizeof(V) == 0;
-        if (!aligned || weight_floats(shape) <= cached_floats) return pack_panels<false>(shape, filters, first, last, packed);
-        pack_panels<true>(shape, filters, first, last, packed);
+        if (!aligned || weight_bytes(shape) <= cached_bytes) return pack_panels<false>(shape, filters, first, last, to);
+        pack_panels<true>(shape, filters, first, last, to);
         Isa::fence();
     }
 
     static bool run(const WinogradShape& shape, const WinogradCall& call) {
-        float* const patches = call.scratch;
-        float* const products = call.scratch + points * patch_stride(shape);
+        auto* const patches = static_cast<Factor*>(call.scratch);
+        auto* const products = reinterpret_cast<float*>(patches + points * patch_stride(shape));
         const std::int64_t all = shape.images * tiles_down(shape) * tiles_across(shape);
         V check = Isa::zero();
         for (std::int64_t first = 0; first < all; first += shape.tiles) {
@@ -47,7 +73,7 @@ public:
                 transform_patch(shape, call, place_of(shape, first + tile), patches + tile * shape.inputs);
             for (std::int64_t output = 0; output < shape.outputs;) {
                 const std::int64_t width = panel_width(shape, output);
-                const float* const panel = call.weights + output * points * shape.inputs;
+                const Factor* const panel = static_cast<const Factor*>(call.weights) + output * points * shape.inputs;
                 if (width == lanes)
                     multiply_panel<1>(shape, count, patches, panel, products);
                 else
@@ -72,8 +98,8 @@ private:
     static std::int64_t tiles_across(const WinogradShape& shape) { return (shape.width + 3) / 4; }
 
     // From one of the 36 points to the next; a cache line more than a power of two, which would put all into the same cache sets.
-    static std::int64_t patch_stride(const WinogradShape& shape) { return shape.tiles * shape.inputs + cache_line; }
-    static std::int64_t product_stride(const WinogradShape& shape) { return shape.tiles * 2 * lanes + cache_line; }
+    static std::int64_t patch_stride(const WinogradShape& shape) { return shape.tiles * shape.inputs + line_bytes / sizeof(Factor); }
+    static std::int64_t product_stride(const WinogradShape& shape) { return shape.tiles * 2 * lanes + line_bytes / sizeof(float); }
 
     // Output channels are computed in panels of two vectors, the last one perhaps of one.
     static std::int64_t panel_width(const WinogradShape& shape, std::int64_t output) {
@@ -85,20 +111,19 @@ private:
         return {tile / (across * down), tile / across % down * 4, tile % across * 4};
     }
 
-    // Of the first group of channels at a pixel.
-    template <class Float>
-    static Float* address(const WinogradShape& shape, Float* activations, std::int64_t image, std::int64_t channels, std::int64_t row,
-                          std::int64_t column) {
-        return activations + image * channels * shape.height * shape.width + (row * shape.width + column) * lanes;
+    // Of the first group of channels at a pixel, in elements.
+    static std::int64_t offset(const WinogradShape& shape, std::int64_t image, std::int64_t channels, std::int64_t row,
+                               std::int64_t column) {
+        return image * channels * shape.height * shape.width + (row * shape.width + column) * lanes;
     }
 
     template <bool Streamed>
-    static void pack_panels(const WinogradShape& shape, const float* filters, std::int64_t first, std::int64_t last, float* packed) {
+    static void pack_panels(const WinogradShape& shape, const float* filters, std::int64_t first, std::int64_t last, Factor* packed) {
         for (std::int64_t output = first; output < last;) {
             const std::int64_t width = panel_width(shape, output);
             const float* const from = filters + (output - first) * shape.inputs * 9;
-            float* const panel = packed + output * points * shape.inputs;
-            for (std::int64_t input = 0; input < shape.inputs; ++input)
+            Factor* const panel = packed + output * points * shape.inputs;
+            for (std::int64_t input = 0; input < shape.inputs; input += depth)
                 if (width == lanes)
                     pack_filters<lanes, Streamed>(shape, from, input, panel);
                 else
@@ -107,31 +132,32 @@ private:
         }
     }
 
-    // G g G^T of `Width` filters with the same input channel, into packed[point][input][output].
+    // G g G^T of `Width` filters with the same `depth` input channels, into packed[point][input / depth][output][input % depth].
     template <int Width, bool Streamed>
-    static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t input, float* packed) {
-        double g[3][3][Width], half[6][3][Width], full[6][Width];
-        for (int k = 0; k < Width; ++k) {
-            const float* const filter = filters + (k * shape.inputs + input) * 9;
+    static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t input, Factor* packed) {
+        constexpr int count = Width * depth;
+        double g[3][3][count], half[6][3][count], full[6][count];
+        for (int k = 0; k < count; ++k) {
+            const float* const filter = filters + (k / depth * shape.inputs + input + k % depth) * 9;
             for (int i = 0; i < 9; ++i) g[i / 3][i % 3][k] = filter[i];
         }
-        for (int j = 0; j < 3; ++j) transform_filter<Width>(g[0][j], g[1][j], g[2][j], &half[0][j], 3);
+        for (int j = 0; j < 3; ++j) transform_filter<count>(g[0][j], g[1][j], g[2][j], &half[0][j], 3);
         for (int i = 0; i < 6; ++i) {
-            transform_filter<Width>(half[i][0], half[i][1], half[i][2], &full[0], 1);
-            for (int j = 0; j < 6; ++j) store_rounded<Width, Streamed>(full[j], packed + ((i * 6 + j) * shape.inputs + input) * Width);
+            transform_filter<count>(half[i][0], half[i][1], half[i][2], &full[0], 1);
+            for (int j = 0; j < 6; ++j) store_rounded<count, Streamed>(full[j], packed + ((i * 6 + j) * shape.inputs + input) * Width);
         }
     }
 
-    template <int Width, bool Streamed>
-    static void store_rounded(const double (&values)[Width], float* to) {
-        float rounded[Width];
-        for (int k = 0; k < Width; ++k) rounded[k] = static_cast<float>(values[k]);
-        for (int k = 0; k < Width; k += lanes) {
+    template <int count, bool Streamed>
+    static void store_rounded(const double (&values)[count], Factor* to) {
+        float rounded[count];
+        for (int k = 0; k < count; ++k) rounded[k] = static_cast<float>(values[k]);
+        for (int k = 0; k < count; k += lanes) {
             const V vector = Isa::load(rounded + k);
             if constexpr (Streamed)
-                Isa::stream(to + k, vector);
+                Storage::stream(to + k, vector);
             else
-                Isa::store(to + k, vector);
+                Storage::put(to + k, vector);
         }
     }
 
@@ -179,19 +205,20 @@ private:
 
     // One row of a patch: zeros where it lies outside of the image.
     struct PatchRow {
-        const float* first;  // its element in column -1 of the tile
+        const Value* first;  // its element in column -1 of the tile
         std::int64_t pixel, group;
     };
 
     // B^T d B of the 6x6 patch around a tile, all input channels, into patches[point][channel].
-    static void transform_patch(const WinogradShape& shape, const WinogradCall& call, const Place& place, float* patches) {
-        alignas(64) static const float zeros[lanes] = {};
+    static void transform_patch(const WinogradShape& shape, const WinogradCall& call, const Place& place, Factor* patches) {
+        alignas(64) static const Value zeros[lanes] = {};
+        const auto* const source = static_cast<const Value*>(call.source);
         const std::int64_t group = shape.height * shape.width * lanes;
         PatchRow patch[6];
         for (int i = 0; i < 6; ++i) {
             const std::int64_t row = place.row - 1 + i;
             const bool inside = 0 <= row && row < shape.height;
-            patch[i] = inside ? PatchRow{address(shape, call.source, place.image, shape.inputs, row, place.column - 1), lanes, group}
+            patch[i] = inside ? PatchRow{source + offset(shape, place.image, shape.inputs, row, place.column - 1), lanes, group}
                               : PatchRow{zeros, 0, 0};
         }
         const int begin = place.column == 0 ? 1 : 0;
@@ -206,12 +233,12 @@ private:
     }
 
     template <bool whole>
-    static void transform_group(const PatchRow (&patch)[6], std::int64_t group, int begin, int end, float* out, std::int64_t stride) {
+    static void transform_group(const PatchRow (&patch)[6], std::int64_t group, int begin, int end, Factor* out, std::int64_t stride) {
         V half[6][6];  // [row of the result][column of the patch]
         for (int j = 0; j < 6; ++j) {
             V column[6], result[6];
             if (whole || (begin <= j && j < end)) {
-                for (int i = 0; i < 6; ++i) column[i] = Isa::load(patch[i].first + group * patch[i].group + j * patch[i].pixel);
+                for (int i = 0; i < 6; ++i) column[i] = Storage::load_values(patch[i].first + group * patch[i].group + j * patch[i].pixel);
                 transform_input(column, result);
             } else {
                 for (int i = 0; i < 6; ++i) result[i] = Isa::zero();
@@ -221,16 +248,17 @@ private:
         for (int i = 0; i < 6; ++i) {
             V result[6];
             transform_input(half[i], result);
-            for (int j = 0; j < 6; ++j) Isa::store(out + (i * 6 + j) * stride, result[j]);
+            for (int j = 0; j < 6; ++j) Storage::put(out + (i * 6 + j) * stride, result[j]);
         }
     }
 
     // products[point] = patches[point] x panel[point] for the first `count` tiles.
     template <int vectors>
-    static void multiply_panel(const WinogradShape& shape, std::int64_t count, const float* patches, const float* panel, float* products) {
+    static void multiply_panel(const WinogradShape& shape, std::int64_t count, const Factor* patches, const Factor* panel,
+                               float* products) {
         for (int point = 0; point < points; ++point) {
-            const float* a = patches + point * patch_stride(shape);
-            const float* b = panel + point * shape.inputs * vectors * lanes;
+            const Factor* a = patches + point * patch_stride(shape);
+            const Factor* b = panel + point * shape.inputs * vectors * lanes;
             float* c = products + point * product_stride(shape);
             std::int64_t tile = 0;
             for (; tile + rows <= count; tile += rows)
@@ -240,32 +268,32 @@ private:
     }
 
     template <int most, int vectors>
-    static void multiply_rest(std::int64_t count, const float* a, const float* b, std::int64_t depth, float* c) {
+    static void multiply_rest(std::int64_t count, const Factor* a, const Factor* b, std::int64_t inputs, float* c) {
         if constexpr (most > 0) {
             if (count == most)
-                multiply<most, vectors>(a, b, depth, c);
+                multiply<most, vectors>(a, b, inputs, c);
             else
-                multiply_rest<most - 1, vectors>(count, a, b, depth, c);
+                multiply_rest<most - 1, vectors>(count, a, b, inputs, c);
         }
     }
 
-    // c[height, vectors * lanes] = a[height, depth] b[depth, vectors * lanes], sums in the order of depth.
+    // c[height, vectors * lanes] = a[height, inputs] b[inputs, vectors * lanes], sums in the order of the inputs.
     template <int height, int vectors>
-    static void multiply(const float* a, const float* b, std::int64_t depth, float* c) {
+    static void multiply(const Factor* a, const Factor* b, std::int64_t inputs, float* c) {
         V sums[height][vectors];
 #pragma GCC unroll 32
         for (int i = 0; i < height; ++i)
 #pragma GCC unroll 2
             for (int j = 0; j < vectors; ++j) sums[i][j] = Isa::zero();
-        for (std::int64_t k = 0; k < depth; ++k) {
-            V row[vectors];
+        for (std::int64_t k = 0; k < inputs; k += depth) {
+            typename Storage::Factors row[vectors];
 #pragma GCC unroll 2
-            for (int j = 0; j < vectors; ++j) row[j] = Isa::load(b + (k * vectors + j) * lanes);
+            for (int j = 0; j < vectors; ++j) row[j] = Storage::load(b + (k * vectors + j * depth) * lanes);
 #pragma GCC unroll 32
             for (int i = 0; i < height; ++i) {
-                const V value = Isa::broadcast(a[i * depth + k]);
+                const auto factors = Storage::broadcast(a + i * inputs + k);
 #pragma GCC unroll 2
-                for (int j = 0; j < vectors; ++j) sums[i][j] = Isa::fma(value, row[j], sums[i][j]);
+                for (int j = 0; j < vectors; ++j) sums[i][j] = Storage::dot(factors, row[j], sums[i][j]);
             }
         }
 #pragma GCC unroll 32
@@ -291,18 +319,18 @@ private:
         for (int i = 0; i < down; ++i) {
             V result[4];
             transform_output(half[i], result);
-            float* const to = address(shape, call.destination, place.image, shape.outputs, place.row + i, place.column) +
-                              output * shape.height * shape.width;
+            Value* const to = static_cast<Value*>(call.destination) + output * shape.height * shape.width +
+                              offset(shape, place.image, shape.outputs, place.row + i, place.column);
             for (int j = 0; j < across; ++j) check = finish(call, to + j * lanes, Isa::add(result[j], bias), check);
         }
         return check;
     }
 
-    static V finish(const WinogradCall& call, float* to, V value, V check) {
-        if (call.accumulate) value = Isa::add(value, Isa::load(to));
+    static V finish(const WinogradCall& call, Value* to, V value, V check) {
+        if (call.accumulate) value = Isa::add(value, Storage::load_values(to));
         check = Isa::fma(value, Isa::zero(), check);
         if (call.relu) value = Isa::max(value, Isa::zero());
-        Isa::store(to, value);
+        Storage::store_values(to, value);
         return check;
     }
 
@@ -315,10 +343,10 @@ private:
     }
 };
 
-template <class Isa>
+template <class Isa, class Storage = SingleStorage<Isa>>
 constexpr WinogradKernels kernels_of() {
-    using Kernel = WinogradKernel<Isa>;
-    return {Isa::lanes, Isa::rows, Kernel::weight_floats, Kernel::scratch_floats, Kernel::pack, 2 * Isa::lanes, Kernel::run};
+    using Kernel = WinogradKernel<Isa, Storage>;
+    return {Isa::lanes, Isa::rows, Kernel::weight_bytes, Kernel::scratch_bytes, Kernel::pack, 2 * Isa::lanes, Kernel::run};
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include <cstring>
+
 // For source files compiled with AVX2 and FMA.
 namespace orograph::evaluate {
 
@@ -34,6 +36,60 @@ struct TwoAvx2 {
     static V max(V a, V b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
     static V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)}; }
     static V fnma(V a, V b, V c) { return {_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)}; }
+};
+
+// What AVX512-BF16 does, number by number.
+struct TwoAvx2BFloat16 {
+    using V = TwoAvx2::V;
+    using Value = std::uint16_t;
+    using Factor = std::uint16_t;
+    struct Factors {
+        Factor numbers[32];
+    };
+    static constexpr int depth = 2, lanes = TwoAvx2::lanes;
+
+    static float widened(Value value) {
+        const std::uint32_t bits = std::uint32_t{value} << 16;
+        float number;
+        std::memcpy(&number, &bits, sizeof number);
+        return number;
+    }
+    // To the nearest, to even where there are two.
+    static Value rounded(float number) {
+        std::uint32_t bits;
+        std::memcpy(&bits, &number, sizeof bits);
+        const bool nan = number != number;
+        return static_cast<Value>(nan ? bits >> 16 | 0x40 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    }
+
+    static V load_values(const Value* from) {
+        float numbers[lanes];
+        for (int i = 0; i < lanes; ++i) numbers[i] = widened(from[i]);
+        return TwoAvx2::load(numbers);
+    }
+    static void store_values(Value* to, V values) {
+        float numbers[lanes];
+        TwoAvx2::store(numbers, values);
+        for (int i = 0; i < lanes; ++i) to[i] = rounded(numbers[i]);
+    }
+    static void put(Factor* to, V values) { store_values(to, values); }
+    static void stream(Factor* to, V values) { store_values(to, values); }
+    static Factors load(const Factor* from) {
+        Factors factors;
+        std::memcpy(factors.numbers, from, sizeof factors.numbers);
+        return factors;
+    }
+    static Factors broadcast(const Factor* from) {
+        Factors factors;
+        for (int i = 0; i < 2 * lanes; ++i) factors.numbers[i] = from[i % 2];
+        return factors;
+    }
+    static V dot(Factors a, Factors b, V sums) {
+        float numbers[lanes];
+        TwoAvx2::store(numbers, sums);
+        for (int i = 0; i < 2 * lanes; ++i) numbers[i / 2] += widened(a.numbers[i]) * widened(b.numbers[i]);
+        return TwoAvx2::load(numbers);
+    }
 };
 
 }  // namespace

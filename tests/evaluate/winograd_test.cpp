@@ -18,21 +18,33 @@ namespace orograph::evaluate {
 namespace {
 
 const WinogradKernels two_avx2 = kernels_of<TwoAvx2>();
+const WinogradKernels two_avx2_bf16 = kernels_of<TwoAvx2, TwoAvx2BFloat16>();
+
+enum class Numbers { float32, bfloat16 };
 
 struct Variant {
     const char* name;
     const WinogradKernels* kernels;
     const char* needs;
+    Numbers numbers = Numbers::float32;
 };
 
-const Variant variants[] = {{"avx2", &winograd_avx2, "avx2"}, {"two_avx2", &two_avx2, "avx2"}, {"avx512", &winograd_avx512, "avx512"}};
+const Variant variants[] = {{"avx2", &winograd_avx2, "avx2"},
+                            {"two_avx2", &two_avx2, "avx2"},
+                            {"avx512", &winograd_avx512, "avx512"},
+                            {"two_avx2_bf16", &two_avx2_bf16, "avx2", Numbers::bfloat16},
+                            {"avx512_bf16", &winograd_avx512_bf16, "avx512_bf16", Numbers::bfloat16}};
 
 bool has(std::string_view needs) {
     const std::string_view cpu = instruction_set();
     return cpu.starts_with(needs) || (needs == "avx2" && cpu.starts_with("avx512"));
 }
 
-// A convolution with random numbers, its activations in C order.
+float to_bfloat16(float number) {
+    return TwoAvx2BFloat16::widened(TwoAvx2BFloat16::rounded(number));
+}
+
+// A convolution with random numbers, its activations in C order; these are what a bfloat16 holds.
 struct Problem {
     WinogradShape shape;
     std::vector<float> source, residual, filters, bias;
@@ -44,8 +56,12 @@ struct Problem {
             values.resize(static_cast<std::size_t>(count));
             for (float& value : values) value = normal(generator);
         };
-        fill(source, shape.images * shape.inputs * shape.height * shape.width);
-        fill(residual, shape.images * shape.outputs * shape.height * shape.width);
+        const auto fill_rounded = [&](std::vector<float>& values, std::int64_t count) {
+            fill(values, count);
+            std::ranges::transform(values, values.begin(), to_bfloat16);
+        };
+        fill_rounded(source, shape.images * shape.inputs * shape.height * shape.width);
+        fill_rounded(residual, shape.images * shape.outputs * shape.height * shape.width);
         fill(filters, shape.outputs * shape.inputs * 9);
         fill(bias, shape.outputs);
     }
@@ -73,20 +89,37 @@ struct Outcome {
     bool finite = false;
 };
 
-Outcome run(const WinogradKernels& kernels, const Problem& problem, Residual residual, bool relu) {
+// As the kernels have them in memory.
+std::vector<std::uint16_t> halves(const std::vector<float>& values) {
+    std::vector<std::uint16_t> result;
+    for (const float value : values) result.push_back(TwoAvx2BFloat16::rounded(value));
+    return result;
+}
+
+std::vector<float> floats(const std::vector<std::uint16_t>& values) {
+    std::vector<float> result;
+    for (const std::uint16_t value : values) result.push_back(TwoAvx2BFloat16::widened(value));
+    return result;
+}
+
+Outcome run(const Variant& variant, const Problem& problem, Residual residual, bool relu) {
     const WinogradShape& shape = problem.shape;
-    std::vector<float> packed(static_cast<std::size_t>(kernels.weight_floats(shape)));
-    std::vector<float> scratch(static_cast<std::size_t>(kernels.scratch_floats(shape)), std::numeric_limits<float>::quiet_NaN());
+    const WinogradKernels& kernels = *variant.kernels;
+    std::vector<std::byte> packed(static_cast<std::size_t>(kernels.weight_bytes(shape)));
+    std::vector<std::byte> scratch(static_cast<std::size_t>(kernels.scratch_bytes(shape)), std::byte{0xff});  // NaN
     kernels.pack(shape, problem.filters.data(), 0, shape.outputs, packed.data());
-    const std::vector<float> source = grouped(problem.source, shape, shape.inputs, kernels.lanes);
+    std::vector<float> source = grouped(problem.source, shape, shape.inputs, kernels.lanes);
     std::vector<float> destination = grouped(problem.residual, shape, shape.outputs, kernels.lanes);
-    const bool finite = kernels.run(shape, {.source = source.data(),
+    std::vector<std::uint16_t> half_source = halves(source), half_destination = halves(destination);
+    const bool half = variant.numbers == Numbers::bfloat16;
+    const bool finite = kernels.run(shape, {.source = half ? static_cast<void*>(half_source.data()) : source.data(),
                                             .weights = packed.data(),
                                             .bias = problem.bias.data(),
-                                            .destination = destination.data(),
+                                            .destination = half ? static_cast<void*>(half_destination.data()) : destination.data(),
                                             .scratch = scratch.data(),
                                             .accumulate = residual == Residual::added,
                                             .relu = relu});
+    if (half) destination = floats(half_destination);
     return {grouped(destination, shape, shape.outputs, kernels.lanes, true), finite};
 }
 
@@ -128,10 +161,12 @@ protected:
         if (!has(GetParam().needs)) GTEST_SKIP() << "this CPU has no " << GetParam().needs;
     }
     const WinogradKernels& kernels() const { return *GetParam().kernels; }
+    bool is_bfloat16() const { return GetParam().numbers == Numbers::bfloat16; }
 };
 
 TEST_P(Winograd, IsTheConvolutionAtEverySize) {
     const std::int64_t lanes = kernels().lanes;
+    const double tolerance = is_bfloat16() ? 2e-2 : 1e-6;
     int compared = 0;
     for (const auto& [height, width] : {std::pair{3, 3}, {4, 4}, {5, 9}, {8, 8}, {13, 6}, {1, 7}})
         for (const auto& [inputs, outputs] : {std::pair{lanes, lanes}, {2 * lanes, 3 * lanes}, {5 * lanes, 2 * lanes}})
@@ -139,31 +174,37 @@ TEST_P(Winograd, IsTheConvolutionAtEverySize) {
                 const Problem problem({3, inputs, outputs, height, width, tiles});
                 for (const bool relu : {false, true})
                     for (const Residual residual : {Residual::none, Residual::added}) {
-                        const Outcome outcome = run(kernels(), problem, residual, relu);
+                        const Outcome outcome = run(GetParam(), problem, residual, relu);
                         EXPECT_TRUE(outcome.finite);
-                        EXPECT_LT(relative_error(outcome.values, direct<double>(problem, residual, relu)), 1e-6) << height << "x" << width;
+                        EXPECT_LT(relative_error(outcome.values, direct<double>(problem, residual, relu)), tolerance)
+                            << height << "x" << width;
                         ++compared;
                     }
             }
     EXPECT_EQ(compared, 6 * 3 * 3 * 4);
 }
 
+// In bfloat16, where nothing but patches and filters is rounded, up to six times as much.
 TEST_P(Winograd, RoundsLittleMoreThanTheDirectForm) {
     const std::int64_t lanes = kernels().lanes;
     const Problem problem({1, 32 * lanes, lanes, 4, 4, 12});
+    Problem rounded = problem;
+    if (is_bfloat16()) std::ranges::transform(rounded.filters, rounded.filters.begin(), to_bfloat16);
+    std::vector<float> plain = direct<float>(rounded, Residual::none, false);
+    if (is_bfloat16()) std::ranges::transform(plain, plain.begin(), to_bfloat16);
     const auto exact = direct<double>(problem, Residual::none, false);
-    const double error = relative_error(run(kernels(), problem, Residual::none, false).values, exact);
-    EXPECT_LT(error, 3 * relative_error(direct<float>(problem, Residual::none, false), exact));
+    const double error = relative_error(run(GetParam(), problem, Residual::none, false).values, exact);
+    EXPECT_LT(error, (is_bfloat16() ? 6 : 3) * relative_error(plain, exact));
     EXPECT_GT(error, 0);
 }
 
 TEST_P(Winograd, BitsDependNeitherOnTheBlockingNorOnThePlaceInTheBatch) {
     const std::int64_t lanes = kernels().lanes;
     Problem problem({5, 2 * lanes, 3 * lanes, 9, 6, 1});
-    const Outcome whole = run(kernels(), problem, Residual::added, true);
+    const Outcome whole = run(GetParam(), problem, Residual::added, true);
     for (const std::int64_t tiles : {2, 11, 12, 13, 100}) {
         problem.shape.tiles = tiles;
-        EXPECT_EQ(run(kernels(), problem, Residual::added, true).values, whole.values) << tiles;
+        EXPECT_EQ(run(GetParam(), problem, Residual::added, true).values, whole.values) << tiles;
     }
     Problem last = problem;
     last.shape.images = 1;
@@ -171,7 +212,7 @@ TEST_P(Winograd, BitsDependNeitherOnTheBlockingNorOnThePlaceInTheBatch) {
     last.source.assign(problem.source.end() - static_cast<std::ptrdiff_t>(in), problem.source.end());
     last.residual.assign(problem.residual.end() - static_cast<std::ptrdiff_t>(out), problem.residual.end());
     const std::vector<float> wanted(whole.values.end() - static_cast<std::ptrdiff_t>(out), whole.values.end());
-    EXPECT_EQ(run(kernels(), last, Residual::added, true).values, wanted);
+    EXPECT_EQ(run(GetParam(), last, Residual::added, true).values, wanted);
 }
 
 TEST_P(Winograd, NoticesEveryNonFiniteValue) {
@@ -183,34 +224,34 @@ TEST_P(Winograd, NoticesEveryNonFiniteValue) {
              {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
             Problem with = problem;
             with.source[i] = bad;
-            EXPECT_FALSE(run(kernels(), with, Residual::none, true).finite) << i;
+            EXPECT_FALSE(run(GetParam(), with, Residual::none, true).finite) << i;
             ++noticed;
         }
     Problem with = problem;
     with.residual.back() = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_FALSE(run(kernels(), with, Residual::added, true).finite);
-    EXPECT_TRUE(run(kernels(), with, Residual::none, true).finite);
+    EXPECT_FALSE(run(GetParam(), with, Residual::added, true).finite);
+    EXPECT_TRUE(run(GetParam(), with, Residual::none, true).finite);
     EXPECT_GT(noticed, 100);
 }
 
 // Large weights go past the caches where they lie at a multiple of a vector's size.
 TEST_P(Winograd, PacksLargeWeightsAlikeAtEveryPlace) {
-    const WinogradShape shape{1, 192, 208, 4, 4, kernels().rows};
+    const WinogradShape shape{1, 192, 336, 4, 4, kernels().rows};
     const Problem problem(shape);
-    const auto count = static_cast<std::size_t>(kernels().weight_floats(shape));
+    const auto count = static_cast<std::size_t>(kernels().weight_bytes(shape));
     const auto pack = [&](std::size_t shift_bytes) {
-        std::vector<float> memory(count + 32, 0.F);
+        std::vector<std::byte> memory(count + 128);
         void* at = memory.data();
-        std::size_t space = memory.size() * sizeof(float);
-        float* const packed = static_cast<float*>(std::align(64, 0, at, space)) + shift_bytes / sizeof(float);
+        std::size_t space = memory.size();
+        std::byte* const packed = static_cast<std::byte*>(std::align(64, 0, at, space)) + shift_bytes;
         kernels().pack(shape, problem.filters.data(), 0, shape.outputs, packed);
-        return std::vector<float>(packed, packed + count);
+        return std::vector<std::byte>(packed, packed + count);
     };
-    const std::vector<float> aligned = pack(0);
+    const std::vector<std::byte> aligned = pack(0);
     EXPECT_TRUE(aligned == pack(sizeof(float)));
-    EXPECT_NE(aligned.back(), 0);
+    EXPECT_NE(aligned.back(), std::byte{0});
 
-    std::vector<float> in_parts(count, 0.F);
+    std::vector<std::byte> in_parts(count);
     for (std::int64_t first = 0; first < shape.outputs; first += kernels().panel_outputs)
         kernels().pack(shape, problem.filters.data() + first * shape.inputs * 9, first,
                        std::min(first + kernels().panel_outputs, shape.outputs), in_parts.data());
