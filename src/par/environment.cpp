@@ -11,6 +11,9 @@ namespace orograph::par {
 
 // Errors of MPI come back as codes, for check_mpi(). Error(unavailable) where this MPI cannot work beside threads.
 Environment::Environment(int& argc, char**& argv) {
+    // Where ranks of several hosts open a file, OpenMPI keeps a shared file pointer in a file of its own beside it. Nobody here uses one,
+    // and a job that is killed would leave it there.
+    ::setenv("OMPI_MCA_sharedfp", "^lockedfile,individual", 0);
     int provided = MPI_THREAD_SINGLE;
     OROGRAPH_MPI(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided));
     OROGRAPH_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
