@@ -21,16 +21,23 @@ void* current_stream([[maybe_unused]] at::Device device) {
 #endif
 }
 
-void perturb_on_cpu(const at::Tensor& out, const at::Tensor& centre, const std::vector<at::Tensor>& directions,
-                    std::span<const float> coefficients, const MovingWeights::Run& run) {
-    constexpr std::int64_t part = 1 << 14;  // elements a task: its share of `out` stays in the L2 cache
-    run((centre.numel() + part - 1) / part, [&](std::int64_t task) {
-        const std::int64_t first = task * part;
-        const auto count = static_cast<std::size_t>(std::min(part, centre.numel() - first));
-        std::vector<std::span<const float>> spans;
-        for (const at::Tensor& direction : directions) spans.emplace_back(direction.const_data_ptr<float>() + first, count);
-        gpu::perturb_cpu({out.data_ptr<float>() + first, count}, {centre.const_data_ptr<float>() + first, count}, spans, coefficients);
-    });
+constexpr std::int64_t cached_elements = 1 << 12;  // that stay in a core's first cache while one direction after the other is added
+
+std::int64_t parts_of(std::int64_t elements) {
+    return (elements + cached_elements - 1) / cached_elements;
+}
+
+// Part `part` of [first, first + out.size()) into its place in `out`.
+void perturb_part(std::span<float> out, const at::Tensor& centre, const std::vector<at::Tensor>& directions,
+                  std::span<const float> coefficients, std::int64_t first, std::int64_t part) {
+    const std::int64_t begin = part * cached_elements;
+    const auto count = static_cast<std::size_t>(std::min(cached_elements, std::ssize(out) - begin));
+    const auto slice = [&](const at::Tensor& values) {
+        return std::span<const float>(values.const_data_ptr<float>() + first + begin, count);
+    };
+    std::vector<std::span<const float>> spans;
+    for (const at::Tensor& direction : directions) spans.push_back(slice(direction));
+    gpu::perturb_cpu(out.subspan(static_cast<std::size_t>(begin), count), slice(centre), spans, coefficients);
 }
 
 // out = centre + c_0 d_0 + c_1 d_1 + ...; all [n] on one device.
@@ -44,7 +51,8 @@ void perturb(const at::Tensor& out, const at::Tensor& centre, const std::vector<
                           coefficients, current_stream(centre.device()));
         return;
     }
-    perturb_on_cpu(out, centre, directions, coefficients, run);
+    const std::span<float> all(out.data_ptr<float>(), static_cast<std::size_t>(out.numel()));
+    run(parts_of(out.numel()), [&](std::int64_t part) { perturb_part(all, centre, directions, coefficients, 0, part); });
 }
 
 }  // namespace
@@ -57,20 +65,36 @@ MovingWeights::MovingWeights(AffineSpace space) : space_(std::move(space)), poin
 }
 
 const model::Weights& MovingWeights::at(std::span<const double> coefficients, const Run& run) {
-    OROGRAPH_EXPECT(coefficients.size() == space_.directions.size());
-    std::vector<at::Tensor> parameters, states;
-    std::vector<float> all, of_states;
-    for (std::size_t k = 0; k < space_.directions.size(); ++k) {
-        const auto& [delta, moves_states] = space_.directions[k];
-        parameters.push_back(delta.parameters);
-        all.push_back(static_cast<float>(coefficients[k]));
-        if (!moves_states) continue;
-        states.push_back(delta.states);
-        of_states.push_back(all.back());
-    }
-    perturb(point_.parameters, space_.centre.parameters, parameters, all, run);
-    perturb(point_.states, space_.centre.states, states, of_states, run);
+    const auto [directions, factors] = parameters_of(coefficients);
+    perturb(point_.parameters, space_.centre.parameters, directions, factors, run);
+    states_at(coefficients, run);
     return point_;
+}
+
+const at::Tensor& MovingWeights::states_at(std::span<const double> coefficients, const Run& run) {
+    std::vector<at::Tensor> directions;
+    std::vector<float> factors;
+    for (std::size_t k = 0; k < space_.directions.size(); ++k) {
+        if (!space_.directions[k].moves_states) continue;
+        directions.push_back(space_.directions[k].delta.states);
+        factors.push_back(static_cast<float>(coefficients[k]));
+    }
+    perturb(point_.states, space_.centre.states, directions, factors, run);
+    return point_.states;
+}
+
+void MovingWeights::read_parameters(std::span<const double> coefficients, std::int64_t first, std::span<float> out) const {
+    const auto [directions, factors] = parameters_of(coefficients);
+    for (std::int64_t part = 0; part < parts_of(std::ssize(out)); ++part)
+        perturb_part(out, space_.centre.parameters, directions, factors, first, part);
+}
+
+MovingWeights::Sum MovingWeights::parameters_of(std::span<const double> coefficients) const {
+    OROGRAPH_EXPECT(coefficients.size() == space_.directions.size());
+    Sum sum;
+    for (const AffineSpace::Direction& direction : space_.directions) sum.directions.push_back(direction.delta.parameters);
+    for (const double coefficient : coefficients) sum.factors.push_back(static_cast<float>(coefficient));
+    return sum;
 }
 
 void MovingWeights::in_order(std::int64_t count, const std::function<void(std::int64_t)>& task) {

@@ -7,6 +7,8 @@
 #include "orograph/core/error.hpp"
 #include "orograph/model/forward.hpp"
 
+#include <mutex>
+
 namespace orograph::evaluate {
 
 namespace {
@@ -68,16 +70,20 @@ public:
 
     void set_weights(const model::Weights& weights) override {
         weights_ = weights;
+        moved_to_.reset();
         loaded_ = false;
         if (!recalibration_) load_weights();
     }
 
     void set_space(AffineSpace space) override { space_.emplace(std::move(space)); }
 
+    // The parameters are made layer by layer, in the cache, while these are loaded; as a whole only where something asks for them.
     void move_to(std::span<const double> coefficients) override {
-        set_weights(space_.value().at(coefficients, [&](std::int64_t count, const std::function<void(std::int64_t)>& task) {
-            loop_.for_each(count, [&](int, std::int64_t i) { task(i); });
-        }));
+        if (recalibration_) return set_weights(space_.value().at(coefficients, share_out()));
+        moved_to_.emplace(coefficients.begin(), coefficients.end());
+        weights_.states = space_.value().states_at(coefficients);
+        loaded_ = false;
+        load_weights();
     }
 
     void set_recalibration(const data::Split& images, std::int64_t batch) override {
@@ -108,14 +114,44 @@ private:
     void load_weights() {
         if (std::exchange(loaded_, true)) return;
         loop_.for_each(std::ssize(cpu_.parts()), [&](int worker, std::int64_t index) {
-            const auto& [layer, first, last] = cpu_.parts()[static_cast<std::size_t>(index)];
+            const LayerPart& part = cpu_.parts()[static_cast<std::size_t>(index)];
             FoldedLayer& folded = folded_[static_cast<std::size_t>(worker)];
-            fold_outputs(plan_.layers[layer], first, last, network_.space, values(weights_.parameters), values(weights_.states), folded);
+            fold_part(part, folded);
             cpu_.load(static_cast<std::size_t>(index), folded);
         });
     }
 
-    BatchSum sum_batch(CpuNetwork::Stream& stream, const ResidentSplit& data, std::int64_t batch) const {
+    void fold_part(const LayerPart& part, FoldedLayer& folded) const {
+        const auto& [index, first, last] = part;
+        const Layer& layer = plan_.layers[index];
+        if (!moved_to_)
+            return fold_outputs(layer, first, last, network_.space, values(weights_.parameters), values(weights_.states), folded);
+        const auto read = [&](int tensor, std::vector<float>& memory) -> std::span<const float> {
+            if (tensor < 0) return {};
+            const model::TensorSpec& spec = network_.space.parameters[static_cast<std::size_t>(tensor)];
+            const std::int64_t row = spec.count / layer.shape[0];
+            memory.resize(static_cast<std::size_t>((last - first) * row));
+            space_->read_parameters(*moved_to_, spec.offset + first * row, memory);
+            return memory;
+        };
+        const auto state = [&](int tensor) { return part_of(layer, first, last, tensor, network_.space.states, values(weights_.states)); };
+        std::vector<float> bias, gamma, beta;
+        const LayerValues found{.weight = read(layer.weight, folded.weight),
+                                .bias = read(layer.bias, bias),
+                                .gamma = read(layer.gamma, gamma),
+                                .beta = read(layer.beta, beta),
+                                .mean = state(layer.mean),
+                                .variance = state(layer.variance)};
+        fold(layer, found, last - first, folded);
+    }
+
+    MovingWeights::Run share_out() {
+        return [this](std::int64_t count, const std::function<void(std::int64_t)>& task) {
+            loop_.for_each(count, [&](int, std::int64_t i) { task(i); });
+        };
+    }
+
+    BatchSum sum_batch(CpuNetwork::Stream& stream, const ResidentSplit& data, std::int64_t batch) {
         const at::Tensor images = data.images(batch);
         const auto result = stream.run(images.const_data_ptr<float>(), data.count(batch));
         if (result.finite) return sum_losses(result.logits, data.labels(batch), data.count(batch), network_.classes, loss_);
@@ -123,10 +159,18 @@ private:
         return sum_losses(logits.const_data_ptr<float>(), data.labels(batch), data.count(batch), network_.classes, loss_);
     }
 
-    at::Tensor plain_logits(const at::Tensor& images) const {
-        const auto parameters = model::views(weights_.parameters, network_.space.parameters);
-        const auto states = model::views(weights_.states, network_.space.states);
+    at::Tensor plain_logits(const at::Tensor& images) {
+        const model::Weights& weights = whole_weights();
+        const auto parameters = model::views(weights.parameters, network_.space.parameters);
+        const auto states = model::views(weights.states, network_.space.states);
         return model::forward(network_, parameters, states, images, model::BatchNormMode::use_states).contiguous();
+    }
+
+    // Several threads may ask at once.
+    const model::Weights& whole_weights() {
+        const std::scoped_lock lock(whole_);
+        if (moved_to_) weights_ = space_->at(*std::exchange(moved_to_, std::nullopt));
+        return weights_;
     }
 
     const model::Network network_;
@@ -140,8 +184,10 @@ private:
     std::vector<ResidentSplit> splits_;
     std::optional<MovingWeights> space_;
     std::optional<CpuRecalibration> recalibration_;
-    model::Weights weights_;  // of the point in hand
-    bool loaded_ = false;     // in cpu_
+    model::Weights weights_;                       // of the point in hand; without its parameters, where there are ...
+    std::optional<std::vector<double>> moved_to_;  // ... coefficients in space_ instead
+    std::mutex whole_;
+    bool loaded_ = false;  // in cpu_
     BatchLoop loop_;
 };
 

@@ -8,11 +8,6 @@ namespace orograph::evaluate {
 
 namespace {
 
-std::span<const float> tensor(std::span<const float> flat, const std::vector<model::TensorSpec>& specs, int index) {
-    const model::TensorSpec& spec = specs[static_cast<std::size_t>(index)];
-    return flat.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.count));
-}
-
 // out[i] = scale * in[i], rounded once.
 void scale_row(std::span<const float> in, double scale, float* out) {
     for (std::size_t i = 0; i < in.size(); ++i) out[i] = static_cast<float>(scale * in[i]);
@@ -20,30 +15,47 @@ void scale_row(std::span<const float> in, double scale, float* out) {
 
 }  // namespace
 
+void fold(const Layer& layer, const LayerValues& values, std::int64_t outputs, FoldedLayer& folded) {
+    const auto count = static_cast<std::size_t>(outputs), row = static_cast<std::size_t>(layer.shape[1] * layer.shape[2] * layer.shape[3]);
+    OROGRAPH_EXPECT(values.weight.empty() ? row == 1 : values.weight.size() == count * row);
+    folded.weight.resize(count * row);
+    folded.bias.resize(count);
+    for (std::size_t k = 0; k < count; ++k) {
+        double scale = 1;
+        double bias = values.bias.empty() ? 0 : values.bias[k];
+        if (!values.variance.empty()) {
+            scale = (values.gamma.empty() ? 1 : values.gamma[k]) / std::sqrt(values.variance[k] + layer.epsilon);
+            bias = (values.beta.empty() ? 0 : values.beta[k]) + (bias - values.mean[k]) * scale;
+        }
+        if (values.weight.empty())
+            folded.weight[k] = static_cast<float>(scale);
+        else
+            scale_row(values.weight.subspan(k * row, row), scale, folded.weight.data() + k * row);
+        folded.bias[k] = static_cast<float>(bias);
+    }
+}
+
+std::span<const float> part_of(const Layer& layer, std::int64_t first, std::int64_t last, int index,
+                               const std::vector<model::TensorSpec>& specs, std::span<const float> flat) {
+    if (index < 0) return {};
+    const model::TensorSpec& spec = specs[static_cast<std::size_t>(index)];
+    const std::int64_t row = spec.count / layer.shape[0];
+    return flat.subspan(static_cast<std::size_t>(spec.offset + first * row), static_cast<std::size_t>((last - first) * row));
+}
+
 void fold_outputs(const Layer& layer, std::int64_t first, std::int64_t last, const model::ParameterSpace& space,
                   std::span<const float> parameters, std::span<const float> states, FoldedLayer& folded) {
-    const auto parameter = [&](int index) { return tensor(parameters, space.parameters, index); };
-    const auto state = [&](int index) { return tensor(states, space.states, index); };
-    const auto begin = static_cast<std::size_t>(first), outputs = static_cast<std::size_t>(last - first);
-    const auto row = static_cast<std::size_t>(layer.shape[1] * layer.shape[2] * layer.shape[3]);
     OROGRAPH_EXPECT(0 <= first && first < last && last <= layer.shape[0]);
-    OROGRAPH_EXPECT(layer.weight >= 0 ? parameter(layer.weight).size() == static_cast<std::size_t>(layer.shape[0]) * row : row == 1);
-    folded.weight.resize(outputs * row);
-    folded.bias.resize(outputs);
-    for (std::size_t i = 0; i < outputs; ++i) {
-        const std::size_t k = begin + i;
-        double scale = 1;
-        double bias = layer.bias >= 0 ? parameter(layer.bias)[k] : 0;
-        if (layer.variance >= 0) {
-            scale = (layer.gamma >= 0 ? parameter(layer.gamma)[k] : 1) / std::sqrt(state(layer.variance)[k] + layer.epsilon);
-            bias = (layer.beta >= 0 ? parameter(layer.beta)[k] : 0) + (bias - state(layer.mean)[k]) * scale;
-        }
-        if (layer.weight >= 0)
-            scale_row(parameter(layer.weight).subspan(k * row, row), scale, folded.weight.data() + i * row);
-        else
-            folded.weight[i] = static_cast<float>(scale);
-        folded.bias[i] = static_cast<float>(bias);
-    }
+    const auto parameter = [&](int index) { return part_of(layer, first, last, index, space.parameters, parameters); };
+    const auto state = [&](int index) { return part_of(layer, first, last, index, space.states, states); };
+    fold(layer,
+         {.weight = parameter(layer.weight),
+          .bias = parameter(layer.bias),
+          .gamma = parameter(layer.gamma),
+          .beta = parameter(layer.beta),
+          .mean = state(layer.mean),
+          .variance = state(layer.variance)},
+         last - first, folded);
 }
 
 void fold_layer(const Layer& layer, const model::ParameterSpace& space, std::span<const float> parameters, std::span<const float> states,

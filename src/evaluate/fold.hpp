@@ -22,10 +22,23 @@ struct FoldedLayer {
     std::vector<float> bias;
 };
 
-// The weights of a layer's outputs [first, last) at one point: with scale = gamma / sqrt(variance + epsilon), weight * scale and beta +
-// (bias - mean) * scale (Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
-// sec. 3.2), in float64 and rounded once, so that folding costs no accuracy. A negative variance gives NaN, as unfolded. parameters,
-// states: the flat vectors of `space`. `folded` is overwritten and keeps its memory.
+// What a layer has for some of its outputs at one point; empty where it has no such tensor.
+struct LayerValues {
+    std::span<const float> weight;                             // [outputs, C, H, W]
+    std::span<const float> bias, gamma, beta, mean, variance;  // [outputs]
+};
+
+// Outputs [first, last) of the layer's tensor `index` of `specs`, which lies in `flat`; nothing for index -1.
+std::span<const float> part_of(const Layer& layer, std::int64_t first, std::int64_t last, int index,
+                               const std::vector<model::TensorSpec>& specs, std::span<const float> flat);
+
+// With scale = gamma / sqrt(variance + epsilon), weight * scale and beta + (bias - mean) * scale (Jacob et al. 2018, "Quantization and
+// training of neural networks for efficient integer-arithmetic-only inference", sec. 3.2), in float64 and rounded once, so that folding
+// costs no accuracy. A negative variance gives NaN, as unfolded. `folded` is overwritten and keeps its memory; values.weight may be
+// folded.weight.
+void fold(const Layer& layer, const LayerValues& values, std::int64_t outputs, FoldedLayer& folded);
+
+// Outputs [first, last) of a layer, from the flat vectors of `space`.
 void fold_outputs(const Layer& layer, std::int64_t first, std::int64_t last, const model::ParameterSpace& space,
                   std::span<const float> parameters, std::span<const float> states, FoldedLayer& folded);
 

@@ -33,8 +33,8 @@ struct WinogradKernels {
     std::int64_t (*weight_bytes)(const WinogradShape&) = nullptr;
     std::int64_t (*scratch_bytes)(const WinogradShape&) = nullptr;
 
-    // Transforms the filters [last - first, inputs, 3, 3] of outputs [first, last) in float64 to their place in `packed`, which has room
-    // for all. `first` is a multiple of panel_outputs, `last` too or the end.
+    // Transforms the filters [last - first, inputs, 3, 3] of outputs [first, last) in float64, or float32 for bfloat16, to their place in
+    // `packed`, which has room for all. `first` is a multiple of panel_outputs, `last` too or the end.
     void (*pack)(const WinogradShape&, const float* filters, std::int64_t first, std::int64_t last, void* packed) = nullptr;
     int panel_outputs = 0;
 

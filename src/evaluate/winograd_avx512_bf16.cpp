@@ -10,6 +10,7 @@ struct BFloat16Storage {
     using Value = std::uint16_t;
     using Factor = std::uint16_t;
     using Factors = __m512bh;
+    using Real = float;  // much finer than a factor
     static constexpr int depth = 2;
     static V load_values(const Value* from) {
         const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));

@@ -25,6 +25,7 @@ struct SingleStorage {
     using Value = float;
     using Factor = float;
     using Factors = V;
+    using Real = double;
     static constexpr int depth = 1;
     static V load_values(const Value* from) { return Isa::load(from); }
     static void store_values(Value* to, V values) { Isa::store(to, values); }
@@ -41,6 +42,7 @@ public:
     using V = typename Isa::V;
     using Value = typename Storage::Value;
     using Factor = typename Storage::Factor;
+    using Real = typename Storage::Real;
     static constexpr int lanes = Isa::lanes;
     static constexpr int rows = Isa::rows;
     static constexpr int depth = Storage::depth;
@@ -136,7 +138,7 @@ private:
     template <int Width, bool Streamed>
     static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t input, Factor* packed) {
         constexpr int count = Width * depth;
-        double g[3][3][count], half[6][3][count], full[6][count];
+        Real g[3][3][count], half[6][3][count], full[6][count];
         for (int k = 0; k < count; ++k) {
             const float* const filter = filters + (k / depth * shape.inputs + input + k % depth) * 9;
             for (int i = 0; i < 9; ++i) g[i / 3][i % 3][k] = filter[i];
@@ -149,7 +151,7 @@ private:
     }
 
     template <int count, bool Streamed>
-    static void store_rounded(const double (&values)[count], Factor* to) {
+    static void store_rounded(const Real (&values)[count], Factor* to) {
         float rounded[count];
         for (int k = 0; k < count; ++k) rounded[k] = static_cast<float>(values[k]);
         for (int k = 0; k < count; k += lanes) {
@@ -163,13 +165,13 @@ private:
 
     // out[i * step] = row i of G times (g0, g1, g2).
     template <int Width>
-    static void transform_filter(const double (&g0)[Width], const double (&g1)[Width], const double (&g2)[Width], double (*out)[Width],
+    static void transform_filter(const Real (&g0)[Width], const Real (&g1)[Width], const Real (&g2)[Width], Real (*out)[Width],
                                  int step) {
-        constexpr double a = point_a, b = point_b, a2 = a * a, b2 = b * b;
-        constexpr double at_0 = 1 / (a2 * b2), at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
+        constexpr Real a = point_a, b = point_b, a2 = a * a, b2 = b * b;
+        constexpr Real at_0 = 1 / (a2 * b2), at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
         for (int k = 0; k < Width; ++k) {
-            const double even_a = at_a * (g0[k] + a2 * g2[k]), odd_a = at_a * a * g1[k];
-            const double even_b = at_b * (g0[k] + b2 * g2[k]), odd_b = at_b * b * g1[k];
+            const Real even_a = at_a * (g0[k] + a2 * g2[k]), odd_a = at_a * a * g1[k];
+            const Real even_b = at_b * (g0[k] + b2 * g2[k]), odd_b = at_b * b * g1[k];
             out[0 * step][k] = at_0 * g0[k];
             out[1 * step][k] = even_a + odd_a;
             out[2 * step][k] = even_a - odd_a;

@@ -70,6 +70,25 @@ TEST_P(Repeatability, ShardsHoldTheSameBatchSums) {
     EXPECT_EQ(compared, 6);
 }
 
+// Far out, too, where batches are computed once more by the plain network.
+TEST_P(Repeatability, APointOfASpaceIsItsWeights) {
+    const AffineSpace space{weights_, {{far_, false}, {moved(network_, weights_, 0.1, 24), true}}};
+    MovingWeights points(space);
+    const auto moving = make(2), still = make(2);
+    const int at_moving = moving->add_split(split_), at_still = still->add_split(split_);
+    moving->set_space(space);
+    std::vector<Sums> found;
+    for (const std::vector<double>& point : {std::vector{0.1, 0.2}, {1e30, 0.0}, {-0.4, 0.7}, {0.0, 0.0}}) {
+        moving->move_to(point);
+        found.push_back(moving->evaluate(at_moving, never));
+        EXPECT_TRUE(same_bits(found.back(), still->evaluate(points.at(point), at_still, never))) << point[0];
+        EXPECT_TRUE(same_bits(found.back(), moving->evaluate(at_moving, never))) << point[0];
+    }
+    EXPECT_TRUE(same_bits(found.back(), still->evaluate(weights_, at_still, never)));
+    EXPECT_FALSE(same_bits(found[0], found[2]));
+    EXPECT_FALSE(std::isfinite(found[1].front().loss));
+}
+
 TEST_P(Repeatability, ACancelledEvaluationReturnsNoBatch) {
     const auto evaluator = make(2);
     const int number = evaluator->add_split(split_);

@@ -46,6 +46,7 @@ struct TwoAvx2BFloat16 {
     struct Factors {
         Factor numbers[32];
     };
+    using Real = float;  // much finer than a factor
     static constexpr int depth = 2, lanes = TwoAvx2::lanes;
 
     static float widened(Value value) {

@@ -32,9 +32,21 @@ public:
     // independent of each other; on a GPU the work is queued on the current stream.
     const model::Weights& at(std::span<const double> coefficients, const Run& run = in_order);
 
+    // The states alone, as at() gives them.
+    const at::Tensor& states_at(std::span<const double> coefficients, const Run& run = in_order);
+
+    // Parameters [first, first + out.size()), with the bits that at() gives them, on the CPU. Several threads may read at once.
+    void read_parameters(std::span<const double> coefficients, std::int64_t first, std::span<float> out) const;
+
     static void in_order(std::int64_t count, const std::function<void(std::int64_t)>& task);
 
 private:
+    struct Sum {
+        std::vector<at::Tensor> directions;
+        std::vector<float> factors;
+    };
+    Sum parameters_of(std::span<const double> coefficients) const;
+
     AffineSpace space_;
     model::Weights point_;
 };
