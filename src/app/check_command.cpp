@@ -1,9 +1,12 @@
 #include "inputs.hpp"
+#include "measurements.hpp"
 #include "resources.hpp"
+#include "schema.hpp"
 #include "sweep.hpp"
 #include "training.hpp"
 
 #include "orograph/app/commands.hpp"
+#include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/stop.hpp"
 #include "orograph/core/text.hpp"
@@ -12,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 
 namespace orograph::app {
@@ -123,6 +127,17 @@ void print_survey(const Inputs& inputs, const Speed& speed, double network_flops
     std::cout << "time       " << human_duration(rank_seconds / ranks) << " on " << ranks << " ranks\n";
 }
 
+void print_file(const std::string& path, double bytes) {
+    std::error_code unreadable;
+    std::cout << "file       " << path << ", " << human_bytes(bytes);
+    if (std::filesystem::exists(path, unreadable))
+        std::cout << "; a file is there already\n";
+    else if (const auto free = free_bytes(path))
+        std::cout << ", " << human_bytes(*free) << " free there" << (bytes <= *free ? "" : ": too little") << "\n";
+    else
+        std::cout << "\n";
+}
+
 }  // namespace
 
 ExitCode run_check(const par::Communicator& world, const Config& config) {
@@ -155,6 +170,8 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
         print_training(config, recipe_of(first.train), inputs, speed, step_s, world.size());
     } else {
         print_survey(inputs, speed, network_flops, world.size(), config.run.shards);
+        print_file(config.output.file,
+                   survey::file_bytes(schema_of(config, inputs, measured_fields(inputs, options.loss), options, speed.evaluator)));
     }
     std::cout << "the configuration is valid\n";
     return ExitCode::done;

@@ -16,4 +16,7 @@ std::unique_ptr<landscape::Measurement> make_measurement(const Inputs& inputs, c
                                                          std::unique_ptr<evaluate::Evaluator> evaluator, const evaluate::Options& options,
                                                          int shard, int shards);
 
+// Its fields, without making it.
+std::vector<landscape::Field> measured_fields(const Inputs& inputs, evaluate::Loss loss);
+
 }  // namespace orograph::app

@@ -192,6 +192,15 @@ void sync_path(const fs::path& path) {
     OROGRAPH_VALIDATE(synced, ExitCode::io, "cannot flush ", path, " to the disk: ", errno_text());
 }
 
+std::optional<double> free_bytes(const fs::path& path) {
+    std::error_code error;
+    fs::path folder = fs::absolute(path, error).parent_path();
+    while (folder.has_relative_path() && !fs::exists(folder, error)) folder = folder.parent_path();
+    const auto space = fs::space(folder, error);
+    if (error || space.capacity == 0) return std::nullopt;
+    return static_cast<double>(space.available);
+}
+
 void create_parent_folders(const fs::path& path) {
     std::error_code error;
     fs::create_directories(folder_of(path), error);

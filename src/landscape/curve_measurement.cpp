@@ -10,10 +10,8 @@
 
 namespace orograph::landscape {
 
-namespace {
-
-// What `losses` measures, X_loss and X_acc of each split, with the term of the weight decay beside.
-std::vector<Field> fields_of(const std::vector<Field>& losses) {
+// `losses` has X_loss and X_acc of each split; the term of the weight decay comes beside.
+std::vector<Field> curve_fields(const std::vector<Field>& losses) {
     std::vector<Field> fields;
     for (std::size_t i = 0; i < losses.size(); i += 2) {
         const Field& loss = losses[i];
@@ -26,15 +24,13 @@ std::vector<Field> fields_of(const std::vector<Field>& losses) {
     return fields;
 }
 
-}  // namespace
-
 CurveMeasurement::CurveMeasurement(std::unique_ptr<LossMeasurement> losses, std::unique_ptr<Parametrisation> path, std::vector<double> ts,
                                    double weight_decay)
     : losses_(std::move(losses)),
       path_(std::move(path)),
       ts_(std::move(ts)),
       weight_decay_(weight_decay),
-      fields_(fields_of(losses_->fields())) {}
+      fields_(curve_fields(losses_->fields())) {}
 
 // That of `losses`; the first shard's ends with norm and dl.
 std::vector<double> CurveMeasurement::partial(std::span<const double> coordinates, std::span<const double> next,

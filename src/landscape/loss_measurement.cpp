@@ -15,6 +15,12 @@ std::vector<Field> fields_of(const std::string& split, evaluate::Loss loss) {
 
 }  // namespace
 
+std::vector<Field> loss_fields(const std::vector<std::string>& splits, evaluate::Loss loss) {
+    std::vector<Field> fields;
+    for (const auto& split : splits) std::ranges::move(fields_of(split, loss), std::back_inserter(fields));
+    return fields;
+}
+
 LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisation, std::unique_ptr<evaluate::Evaluator> evaluator,
                                  const data::Dataset& dataset, int shard, int shards, evaluate::Loss loss,
                                  const std::optional<Recalibration>& recalibration)

@@ -3,6 +3,7 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/text.hpp"
 #include "orograph/par/shared_folder.hpp"
 
 #include <fcntl.h>
@@ -93,6 +94,15 @@ std::optional<Inventory> find_existing(const std::filesystem::path& path, const 
     }
 }
 
+// Before anything is written: a grid of a billion points by mistake would fill the disk first.
+void require_space(const std::filesystem::path& path, const SurfaceSchema& schema) {
+    const double needed = file_bytes(schema);
+    const auto free = free_bytes(path);
+    OROGRAPH_VALIDATE(!free || needed <= *free, ExitCode::io, path.string(), " of ", schema.grid.size(), " points takes ",
+                      human_bytes(needed), ", and its folder has ", human_bytes(*free),
+                      " left; free some space there, choose another output.file, or a smaller grid");
+}
+
 }  // namespace
 
 struct SurfaceFile::Impl {
@@ -122,6 +132,7 @@ void SurfaceFile::Impl::prepare(const SurfaceSchema& schema, Overwrite overwrite
         inventory = std::move(*found);
         return;
     }
+    require_space(path, schema);
     h5::create_atomically(path, [&](h5::Group root) { write_schema(std::move(root), schema); });
     inventory.pending = {{0, schema.grid.size()}};
     inventory.pending_points = schema.grid.size();

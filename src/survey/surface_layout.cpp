@@ -102,6 +102,17 @@ std::string coordinates_name(const std::string& axis_name) {
     return is_direction(axis_name) ? axis_name + "coordinates" : axis_name;
 }
 
+double file_bytes(const SurfaceSchema& schema) {
+    const auto point_bytes = static_cast<double>(schema.fields.size() * sizeof(double) + sizeof(std::uint32_t) + sizeof(std::uint8_t));
+    double bytes = point_bytes * static_cast<double>(schema.grid.size());
+    for (const auto& axis : schema.grid.axes()) bytes += static_cast<double>(std::span(axis.coordinates).size_bytes());
+    for (const auto& direction : schema.directions) {
+        for (const auto& tensor : direction.tensors) bytes += static_cast<double>(std::span(tensor.values).size_bytes());
+    }
+    for (const auto& array : schema.arrays) bytes += static_cast<double>(std::span(array.values).size_bytes());
+    return bytes;
+}
+
 std::vector<std::int64_t> shape_of(const Grid& grid) {
     std::vector<std::int64_t> shape;
     for (const auto& axis : grid.axes()) shape.push_back(static_cast<std::int64_t>(axis.coordinates.size()));

@@ -46,6 +46,10 @@ def check_defaults(folder: Path) -> None:
         expect("valid" in text, f"check of the default {job}")
         expect("compiled, 3 fused steps: 2 linear+bias+relu, 1 linear+bias" in text, f"the path that {job} takes: {text}")
         expect(("ms a step" in text) == (job == "train"), f"cost of {job}: {text}")
+    size = re.search(r"file +\S+surface\.h5, (\S+) MiB, \S+ .iB free there\n", orograph("check", write_config(folder / "size.yaml", surface_config(
+        folder, grid={"x": [-1, 1, 1000], "y": [-1, 1, 200]}))))
+    expected = (200_000 * (4 * 8 + 4 + 1) + 2 * 4 * 296_586 + 8 * 1200) / 2**20  # 4 fields, checksum, status; two directions of the mlp; coordinates
+    expect(size and abs(float(size[1]) - expected) < 0.1, f"the size of the file: {size}, expected {expected}")
     sweep = folder / "sweep.yaml"
     sweep.write_text("{job: sweep, model: {architecture: mlp}, data: {limit: 64}, over: {model.seed: [1, 2], train.batch: [16, 32]}}")
     text = orograph("check", sweep, "--set", "train.epochs=3")

@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <zlib.h>
 
 #include <array>
@@ -198,6 +199,22 @@ TEST(SyncPath, TakesFilesAndFolders) {
     sync_path(folder / "file");
     sync_path(folder.path());
     error_message(ExitCode::io, [&] { sync_path(folder / "missing"); });
+}
+
+// Others write to the disk meanwhile.
+TEST(FreeBytes, AreThoseOfTheNearestFolder) {
+    const FreshFolder folder;
+    struct statvfs disk {};
+    ASSERT_EQ(::statvfs(folder.path().c_str(), &disk), 0);
+    const double expected = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
+    ASSERT_GT(expected, 0);
+    for (const fs::path& path : {folder / "file", folder / "a" / "b" / "file"}) {
+        const auto free = free_bytes(path);
+        ASSERT_TRUE(free) << path;
+        EXPECT_NEAR(*free, expected, 0.1 * expected + 1e9) << path;
+    }
+    EXPECT_TRUE(free_bytes("name only"));
+    EXPECT_FALSE(free_bytes("/proc/file"));  // of which statvfs says that it has no blocks at all
 }
 
 TEST(CreateParentFolders, NamesTheFolderThatCannotBe) {

@@ -52,7 +52,7 @@ def check_damaged_bytes(folder: Path) -> None:
 
 
 def check_small_disk(folder: Path) -> None:
-    """A surface of about 10 MB on 8 MiB: one line, and the disk is as empty as before."""
+    """A surface of about 10 MB on 8 MiB: refused before anything is written, in one line that says what is needed and what is there."""
     place = folder / "disk"
     place.mkdir()
     prefix = f"mount -t tmpfs -o size=8m tmpfs {place}"
@@ -64,7 +64,9 @@ def check_small_disk(folder: Path) -> None:
     line = f"{listing}; {PROGRAM} surface {write_config(folder / 'disk.yaml', config)}; exit $?"
     result = subprocess.run(["unshare", "--mount", "sh", "-c", line], capture_output=True, text=True, timeout=120)
     one_line(result, 74, "a full disk")
-    expect("No space left" in result.stderr and not result.stderr.rstrip().endswith(".creating"), f"a full disk: {result.stderr}")
+    for word in (str(place), "250000 points takes", "has 8.0 MiB left", "output.file"):
+        expect(word in result.stderr, f"a full disk: {word} is not in {result.stderr}")
+    expect(not result.stderr.rstrip().endswith("h5"), f"left behind on a full disk: {result.stderr}")
 
 
 def check_no_memory(folder: Path) -> None:

@@ -267,6 +267,29 @@ TEST_F(SurfaceFileTest, UnwritablePlacesAreRefused) {
     }
 }
 
+// By an oracle of its own: the size that the file has then.
+TEST_F(SurfaceFileTest, FileBytesAreThoseOfTheFile) {
+    const auto wide = synthetic::schema(300, 200);
+    SurfaceFile(world, path, wide, Overwrite::refuse).close();
+    const auto bytes = static_cast<double>(std::filesystem::file_size(path));
+    EXPECT_LE(file_bytes(wide), bytes);
+    EXPECT_GE(file_bytes(wide), bytes - 40'000);
+    EXPECT_GT(file_bytes(wide), 300 * 200 * 37);
+}
+
+TEST_F(SurfaceFileTest, MoreThanTheDiskHasIsRefusedBeforeAnythingIsWritten) {
+    const auto vast = synthetic::schema(3'000'000, 1'000'000);
+    const auto error = error_of([&] { SurfaceFile(world, path, vast, Overwrite::refuse); });
+    EXPECT_EQ(error.code(), ExitCode::io);
+    EXPECT_THAT(error.what(), HasSubstr("3000000000000 points takes 101.0 TiB"));
+    EXPECT_THAT(error.what(), HasSubstr("iB left; free some space there"));
+    par::barrier(world);
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "out"));
+    par::barrier(world);
+    make(0, points);
+    EXPECT_EQ(expect_values(read_surface(path), 0, points), points * synthetic::field_count);
+}
+
 // A limit on the file's size fails the writes as a full disk does.
 TEST_F(SurfaceFileTest, AFullDiskIsFoundAtCreationAndLeavesNothing) {
     std::signal(SIGXFSZ, SIG_IGN);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 
 // fsyncs a file or folder by path. Error(io).
 void sync_path(const std::filesystem::path& path);
+
+// How many bytes this user can still write where `path` is or would be, in the nearest folder that exists. Nothing where the file system
+// does not say.
+std::optional<double> free_bytes(const std::filesystem::path& path);
 
 // Creates the parent folders of `path`, Error(cannot_create) with the reason.
 void create_parent_folders(const std::filesystem::path& path);

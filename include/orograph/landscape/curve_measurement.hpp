@@ -4,6 +4,9 @@
 
 namespace orograph::landscape {
 
+// What CurveMeasurement makes of the fields of a LossMeasurement.
+std::vector<Field> curve_fields(const std::vector<Field>& losses);
+
 // A point of a curve as Garipov et al. 2018 record it: of each split the cross-entropy X_nll, X_loss = X_nll + 0.5 wd |phi(t)|^2 and X_acc;
 // norm = |phi(t)| and dl = |phi(t) - phi(the t before)|, 0 at the first, in float64 over all parameters (numerics.md section 4).
 class CurveMeasurement : public Measurement {

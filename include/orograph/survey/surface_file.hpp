@@ -49,6 +49,9 @@ struct SurfaceSchema {
     std::vector<StoredArray> arrays;                // written, not read back
 };
 
+// What a complete file takes up, but for the metadata: some kilobytes.
+double file_bytes(const SurfaceSchema& schema);
+
 enum class Overwrite { refuse, replace };
 
 // What a file held when it was opened. The ranges on rank 0 alone, in ascending order, so that no other rank's memory depends on the grid.
@@ -64,7 +67,8 @@ class SurfaceFile {
 public:
     // Collective over comm. Creates `path` (beside, fsync, rename) or opens it to go on. An existing file goes on where its fingerprints
     // and grid are the schema's; another one is refused with Error(data) that names the first difference, or replaced where asked.
-    // Error(cannot_create): no permission, locked by another job; Error(io): disk full. A damaged or truncated file: Error(data).
+    // Error(cannot_create): no permission, locked by another job; Error(io): disk full, or too
+    // small for the file when it is complete. A damaged or truncated file: Error(data).
     SurfaceFile(const par::Communicator& comm, const std::filesystem::path& path, const SurfaceSchema& schema, Overwrite overwrite);
     ~SurfaceFile();
     SurfaceFile(const SurfaceFile&) = delete;
