@@ -14,10 +14,6 @@ bool has_leading_zero(const std::string& word) {
     return word.size() > digit + 1 && word[digit] == '0' && std::isdigit(static_cast<unsigned char>(word[digit + 1]));
 }
 
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 // As YAML writes it in double quotes: "\x0a".
 std::string escaped(char c) {
     constexpr const char* digits = "0123456789abcdef";
@@ -38,6 +34,10 @@ std::string quoted(const std::string& word) {
 }
 
 }  // namespace
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 FieldReader::FieldReader(const Value* section, std::string path, std::string origin)
     : section_(section), path_(std::move(path)), origin_(std::move(origin)) {

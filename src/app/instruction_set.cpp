@@ -2,22 +2,14 @@
 
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
+#include "orograph/core/host.hpp"
 #include "orograph/evaluate/evaluator.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 
 namespace orograph::app {
 
 namespace {
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    ::gethostname(name.data(), name.size() - 1);
-    return name.data();
-}
 
 // The widest set that can be asked for and that every CPU has; empty where there is none.
 std::string widest_common_set(std::span<const RankCpu> cpus) {

@@ -2,6 +2,7 @@
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
+#include "orograph/core/host.hpp"
 
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -18,9 +19,7 @@ namespace fs = std::filesystem;
 
 // "pid 4711 on node17", as the holder of a lock writes it into the side file.
 std::string own_name() {
-    std::array<char, 256> host{};
-    ::gethostname(host.data(), host.size() - 1);
-    return cat("pid ", ::getpid(), " on ", host.data());
+    return cat("pid ", ::getpid(), " on ", host_name());
 }
 
 std::string read_holder(const Descriptor& file) {

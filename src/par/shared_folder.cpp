@@ -1,6 +1,7 @@
 #include "orograph/par/shared_folder.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/host.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -46,12 +47,6 @@ private:
     std::filesystem::path path_;
 };
 
-std::string host() {
-    char name[256] = "";
-    gethostname(name, sizeof(name) - 1);
-    return name;
-}
-
 }  // namespace
 
 void require_shared_folder(const Communicator& comm, const std::filesystem::path& output) {
@@ -67,7 +62,7 @@ void require_shared_folder(const Communicator& comm, const std::filesystem::path
     agree(comm, [&] {
         std::error_code ignored;
         OROGRAPH_VALIDATE(std::filesystem::exists(folder / name, ignored), ExitCode::cannot_create, "the output folder ", folder.string(),
-                          " of rank ", comm.rank(), " on ", host(),
+                          " of rank ", comm.rank(), " on ", host_name(),
                           " is not the one of rank 0; choose one on a file system that all hosts share");
     });
 }

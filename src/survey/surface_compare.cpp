@@ -1,10 +1,10 @@
 #include "surface_layout.hpp"
 
+#include "orograph/core/items.hpp"
 #include "orograph/core/text.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 namespace orograph::survey {
 
@@ -38,27 +38,10 @@ std::string describe(const std::vector<landscape::Field>& fields) {
     return join(words);
 }
 
-std::string value_of(const std::map<std::string, std::string>& items, const std::string& item) {
-    const auto found = items.find(item);
-    return found == items.end() ? "none" : found->second;
-}
-
 // The weights first: random directions follow from them.
-std::vector<std::string> items_in_order(const SurfaceSchema& theirs, const SurfaceSchema& ours) {
-    std::set<std::string> items;
-    for (const auto* schema : {&theirs, &ours})
-        for (const auto& [item, value] : schema->fingerprints) items.insert(item);
-    std::vector<std::string> ordered(items.begin(), items.end());
-    std::stable_partition(ordered.begin(), ordered.end(), [](const std::string& item) { return item == "weights"; });
-    return ordered;
-}
-
 std::string fingerprint_difference(const SurfaceSchema& theirs, const SurfaceSchema& ours) {
-    for (const auto& item : items_in_order(theirs, ours)) {
-        const auto their_value = value_of(theirs.fingerprints, item), our_value = value_of(ours.fingerprints, item);
-        if (their_value != our_value) return cat(item, " (fingerprint ", their_value, "; this job has ", our_value, ")");
-    }
-    return "";
+    const auto found = find_difference(theirs.fingerprints, ours.fingerprints, [](const std::string& item) { return item == "weights"; });
+    return found ? cat(found->item, " (fingerprint ", found->theirs, "; this job has ", found->ours, ")") : "";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "history.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/items.hpp"
 #include "orograph/core/log.hpp"
 
 #include <algorithm>
@@ -45,24 +46,11 @@ std::map<std::string, std::string> fingerprints_from(const TensorFile& file) {
     return items;
 }
 
-std::string value_of(const std::map<std::string, std::string>& items, const std::string& item) {
-    const auto found = items.find(item);
-    return found == items.end() ? "none" : found->second;
-}
-
 // The first item in which two runs differ, in words; empty where there is none. Items that both have come first: one that only one of them
 // has, such as sgd's momentum, follows from another.
-std::string first_difference(const std::map<std::string, std::string>& theirs, const std::map<std::string, std::string>& ours) {
-    std::vector<std::string> items;
-    for (const auto* run : {&theirs, &ours})
-        for (const auto& [item, value] : *run) items.push_back(item);
-    std::stable_partition(items.begin(), items.end(),
-                          [&](const std::string& item) { return theirs.contains(item) && ours.contains(item); });
-    for (const std::string& item : items) {
-        const std::string there = value_of(theirs, item), here = value_of(ours, item);
-        if (there != here) return cat("with another ", item, " (", there, "; this job has ", here, ")");
-    }
-    return {};
+std::string first_difference(const Items& theirs, const Items& ours) {
+    const auto found = find_difference(theirs, ours, [&](const std::string& item) { return theirs.contains(item) && ours.contains(item); });
+    return found ? cat("with another ", found->item, " (", found->theirs, "; this job has ", found->ours, ")") : "";
 }
 
 RunState state_from(const TensorFile& file) {

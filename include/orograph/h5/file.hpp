@@ -34,7 +34,7 @@ private:
     enum class Closing { at_destruction, explicit_only };
     File(FileHandle handle, std::string shown_as, std::int64_t bytes, Closing closing);
 
-    std::shared_ptr<const void> guard_;  // of open(): a crash of HDF5 is the file's fault; outlives the handle
+    std::shared_ptr<const void> guard_;  // of open(); outlives the handle
     FileHandle handle_;
     std::string shown_as_;  // in messages
     std::int64_t bytes_;
