@@ -11,8 +11,8 @@ namespace {
 
 constexpr int master = 0;
 
-// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead; or, up to a limit,
-// what they finish in 10 ms, so that messages do not decide how fast tiny points go.
+// Points that the workers of a group have at once: one in hand, one queued behind it, and one for a shard that runs ahead; or, up to a
+// limit, what they finish in 10 ms, so that messages do not decide how fast tiny points go.
 constexpr std::size_t shortest_queue = 3, queue_limit = 8 * longest_lease;
 constexpr double queue_s = 0.01;
 
@@ -25,8 +25,16 @@ std::vector<double> values_of(std::span<const std::byte> bytes) {
 }  // namespace
 
 // Asks for the first lease.
-Leader::Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, const RunOptions& options)
-    : grid_(grid), mailbox_(mailbox), measurement_(measurement), file_(file), options_(options), last_sync_(std::chrono::steady_clock::now()), longest_queue_(shortest_queue), last_write_(last_sync_) {
+Leader::Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file,
+               const RunOptions& options)
+    : grid_(grid),
+      mailbox_(mailbox),
+      measurement_(measurement),
+      file_(file),
+      options_(options),
+      last_sync_(std::chrono::steady_clock::now()),
+      longest_queue_(shortest_queue),
+      counted_from_(last_sync_) {
     ask();
 }
 
@@ -37,12 +45,23 @@ void Leader::handle(const par::Message& message) {
             asked_ = false;
             dispatch();
             break;
-        case Tag::partial: gather(message); break;
-        case Tag::stop_group: post(mailbox_, master, Tag::stop_survey); break;
-        case Tag::drain_group: drain(); break;
-        case Tag::worker_idle: note_idle_worker(); break;
-        case Tag::finish_group: tell_workers(Tag::finish_worker, message.bytes); break;
-        default: OROGRAPH_EXPECT(false);
+        case Tag::partial:
+            gather(message);
+            break;
+        case Tag::stop_group:
+            post(mailbox_, master, Tag::stop_survey);
+            break;
+        case Tag::drain_group:
+            drain();
+            break;
+        case Tag::worker_idle:
+            note_idle_worker();
+            break;
+        case Tag::finish_group:
+            tell_workers(Tag::finish_worker, message.bytes);
+            break;
+        default:
+            OROGRAPH_EXPECT(false);
     }
 }
 
@@ -52,7 +71,8 @@ void Leader::sync_if_due() {
     if (unsynced_ && since.count() >= options_.sync_s) sync();
 }
 
-// One request at a time, made before the points in hand end, so that the next lease is here in time (Lease::guided), or when they have ended.
+// One request at a time, made before the points in hand end, so that the next lease is here in time (Lease::guided), or when they have
+// ended.
 void Leader::ask() {
     const std::size_t enough = options_.lease == Lease::guided ? longest_queue_ - 1 : 1;
     if (asked_ || in_flight_.size() + static_cast<std::size_t>(lease_.size()) >= enough) return;
@@ -104,12 +124,16 @@ void Leader::write_ready() {
     statuses_.clear();
 }
 
+// Counted over queue_s at least: points that were finished while this thread did something else are written one after another in no time.
 void Leader::adapt_queue() {
+    written_ += ready_.size();
     const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> since = now - last_write_;
-    const auto in_time = queue_s / since.count() * static_cast<double>(ready_.size());
+    const std::chrono::duration<double> since = now - counted_from_;
+    if (since.count() < queue_s) return;
+    const auto in_time = queue_s / since.count() * static_cast<double>(written_);
     longest_queue_ = static_cast<std::size_t>(std::clamp<double>(in_time, shortest_queue, queue_limit));
-    last_write_ = now;
+    counted_from_ = now;
+    written_ = 0;
 }
 
 void Leader::drain() {

@@ -13,10 +13,12 @@
 
 namespace orograph::survey {
 
-// A group's part in the survey: takes leases from the master, has the group's workers compute their points, writes the records to the file and reports them.
+// A group's part in the survey: takes leases from the master, has the group's workers compute their points, writes the records to the file
+// and reports them.
 class Leader {
 public:
-    Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file, const RunOptions& options);
+    Leader(const par::ProcessGrid& grid, par::Mailbox& mailbox, const landscape::Measurement& measurement, SurfaceFile& file,
+           const RunOptions& options);
     void handle(const par::Message& message);
     void write_ready();
     void sync_if_due();
@@ -50,7 +52,8 @@ private:
     PointRange ready_;                           // points whose records are not in the file yet ...
     std::vector<double> records_;                // ... [point][field]
     std::vector<PointStatus> statuses_;
-    std::chrono::steady_clock::time_point last_write_;
+    std::chrono::steady_clock::time_point counted_from_;
+    std::int64_t written_ = 0;  // points, since counted_from_
     bool asked_ = false;
     int idle_workers_ = 0;
 };

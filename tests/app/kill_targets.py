@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 CLASSES = 10
-IN_HAND = 8 * 32 + 32  # points that a rank holds at most: the longest queue, filled up by one more lease (src/survey/leader.cpp)
+IN_HAND = 2 * 32  # points that a rank holds at most: a lease, and those of 10 ms, which are fewer here (src/survey/leader.cpp)
 
 
 def write_images(path: Path, count: int) -> None:
