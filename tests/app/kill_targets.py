@@ -35,7 +35,7 @@ class Target:
     reports = True  # progress in lines that count what is in the file
     images = 200
 
-    def __init__(self, folder: Path, ranks: int):
+    def __init__(self, folder: Path, ranks: int = 3):
         self.folder, self.ranks = folder, ranks
         self.output, self.reference = folder / "killed", folder / "reference"
         self.compared = 0

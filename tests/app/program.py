@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from mounts import own_mounts
 from safetensors.numpy import save_file
 
 ENVIRONMENT = dict(
@@ -60,10 +61,10 @@ def command(program: str, arguments: list, ranks: int = 1) -> list:
 
 
 def run(program: str, arguments: list, ranks: int = 1, prefix: str = "", timeout: float = 120, **environment) -> subprocess.CompletedProcess:
-    """Runs to the end; `prefix` is a shell fragment that runs first in a private mount namespace (a tmpfs, say)."""
+    """Runs to the end; `prefix` is a shell fragment that runs first, with mounts of their own (a tmpfs, say): ask own_mounts() whether that is possible."""
     line = command(program, arguments, ranks)
     if prefix:
-        line = ["unshare", "--mount", "sh", "-c", f"{prefix} && exec {shlex.join(line)}"]
+        line = [*own_mounts(), "sh", "-c", f"{prefix} && exec {shlex.join(line)}"]
     return subprocess.run(line, capture_output=True, text=True, timeout=timeout, env=dict(ENVIRONMENT, **environment))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "app"))
+from mounts import own_mounts  # noqa: E402
 from program import expect, mlp_weights, report_checks, run, surface_config, write_config  # noqa: E402
 
 PROGRAM = sys.argv[1]
@@ -56,13 +57,13 @@ def check_small_disk(folder: Path) -> None:
     place = folder / "disk"
     place.mkdir()
     prefix = f"mount -t tmpfs -o size=8m tmpfs {place}"
-    if subprocess.run(["unshare", "--mount", "sh", "-c", prefix], capture_output=True).returncode != 0:
+    if not own_mounts():
         print("skipped: a disk of 8 MiB needs the right to mount one")
         return
     config = surface_config(folder, grid={"x": [-1, 1, 500], "y": [-1, 1, 500]}, output={"file": str(place / "surface.h5")})
     listing = f"{prefix} && trap 'find {place} -type f >&2' EXIT"
     line = f"{listing}; {PROGRAM} surface {write_config(folder / 'disk.yaml', config)}; exit $?"
-    result = subprocess.run(["unshare", "--mount", "sh", "-c", line], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([*own_mounts(), "sh", "-c", line], capture_output=True, text=True, timeout=120)
     one_line(result, 74, "a full disk")
     for word in (str(place), "250000 points takes", "has 8.0 MiB left", "output.file"):
         expect(word in result.stderr, f"a full disk: {word} is not in {result.stderr}")

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "app"))
+from mounts import own_mounts  # noqa: E402
 from program import ENVIRONMENT, expect, mlp_weights, points_done, report_checks, run, surface_config, write_config  # noqa: E402
 
 PROGRAM = str(Path(sys.argv[1]).resolve())
@@ -20,13 +21,13 @@ def run_apart(config: Path, ranks: list) -> subprocess.CompletedProcess:
     line = ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none"]
     for first in ranks:
         program = [PROGRAM, "surface", str(config)]
-        apart = ["unshare", "--mount", "sh", "-c", f"{first} && exec {shlex.join(program)}"]
+        apart = [*own_mounts(), "sh", "-c", f"{first} && exec {shlex.join(program)}"]
         line += ["-n", "1", *(apart if first else program), ":"]
     return subprocess.run(line[:-1], capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
 
 
 def main() -> None:
-    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+    if not own_mounts():
         print("skipped: no right to make a mount namespace (root is needed)")
         sys.exit(SKIPPED)
     with tempfile.TemporaryDirectory() as name:
