@@ -24,9 +24,7 @@ std::unique_ptr<landscape::Measurement> make_measurement(const Inputs& inputs, c
 }
 
 std::vector<landscape::Field> measured_fields(const Inputs& inputs, evaluate::Loss loss) {
-    std::vector<std::string> splits;
-    for (const auto& split : inputs.dataset.splits) splits.push_back(split.name);
-    const auto losses = landscape::loss_fields(splits, loss);
+    const auto losses = landscape::loss_fields(inputs.dataset.splits, loss);
     return inputs.curve ? landscape::curve_fields(losses) : losses;
 }
 

@@ -15,9 +15,9 @@ std::vector<Field> fields_of(const std::string& split, evaluate::Loss loss) {
 
 }  // namespace
 
-std::vector<Field> loss_fields(const std::vector<std::string>& splits, evaluate::Loss loss) {
+std::vector<Field> loss_fields(const std::vector<data::Split>& splits, evaluate::Loss loss) {
     std::vector<Field> fields;
-    for (const auto& split : splits) std::ranges::move(fields_of(split, loss), std::back_inserter(fields));
+    for (const data::Split& split : splits) std::ranges::move(fields_of(split.name, loss), std::back_inserter(fields));
     return fields;
 }
 
@@ -30,6 +30,7 @@ LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisatio
       recalibrates_(recalibration.has_value()) {
     if (parametrisation_->space() != nullptr) evaluator_->set_space(*parametrisation_->space());
     if (recalibration) evaluator_->set_recalibration(recalibration->images, recalibration->batch);
+    fields_ = loss_fields(dataset.splits, loss);
     const std::int64_t batch = evaluator_->batch();
     for (const data::Split& split : dataset.splits) {
         SplitPart part;
@@ -43,7 +44,6 @@ LossMeasurement::LossMeasurement(std::unique_ptr<Parametrisation> parametrisatio
             part.number = evaluator_->add_split(data::slice(split, begin, std::min(last * batch, part.images) - begin));
         }
         splits_.push_back(std::move(part));
-        std::ranges::move(fields_of(split.name, loss), std::back_inserter(fields_));
     }
 }
 

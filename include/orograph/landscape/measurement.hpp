@@ -18,7 +18,7 @@ struct Field {
 };
 
 // What LossMeasurement measures.
-std::vector<Field> loss_fields(const std::vector<std::string>& splits, evaluate::Loss loss);
+std::vector<Field> loss_fields(const std::vector<data::Split>& splits, evaluate::Loss loss);
 
 // A point -> a record of float64 values. A group of shards computes it together: each member its partial() from the data that it holds, the
 // leader record() from all of them in shard order.
