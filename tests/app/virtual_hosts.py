@@ -5,6 +5,7 @@ import itertools
 import subprocess
 from pathlib import Path
 
+from mounts import own_mounts
 from program import ENVIRONMENT
 
 NETWORK = "10.77.0"
@@ -12,7 +13,7 @@ AGENT = """#!/bin/sh
 host=$1
 shift
 pid=$(cat {folder}/$host.pid) || exit 1
-exec nsenter --target=$pid --net --uts --mount --pid=/proc/$pid/ns/pid_for_children sh -c "$*"
+exec nsenter --target=$pid --net --uts --mount --root --wd --pid=/proc/$pid/ns/pid_for_children sh -c "$*"
 """
 
 
@@ -34,7 +35,9 @@ class Host:
     """Its processes are those of one namespace, whose first process lives as long as this object's pipe: they end with the test, however that ends."""
 
     def __init__(self, name: str, at_start: str = "true"):
-        isolation = ["unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if not own_mounts():
+            raise NotAllowed("no mounts of one's own")
+        isolation = [*own_mounts(), "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
         script = f"hostname {name} && ip link set lo up && mount -t tmpfs tmpfs /dev/shm && {at_start} && echo up && exec cat"
         self.name = name
         self.process = subprocess.Popen([*isolation, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -62,7 +65,8 @@ class Network:
     def __enter__(self):
         try:
             self.login = Host("login")
-            self.login.run("ip", "link", "add", "switch", "type", "bridge")
+            # a hardware address of its own: else the lowest one among the ports', and where a host goes the others write to one that is gone
+            self.login.run("ip", "link", "add", "switch", "address", "02:00:00:00:00:01", "type", "bridge")
             self.login.run("ip", "address", "add", f"{NETWORK}.{next(self.numbers)}/24", "dev", "switch")
             self.login.run("ip", "link", "set", "switch", "up")
         except BaseException:
