@@ -94,18 +94,23 @@ class Test:
         expect(code == 73 and len(errors) == 1, f"{code} {lines}")
         expect(re.search(rf"{self.output} of rank [23] on b is not the one of rank 0", errors[0]), errors[0])
         expect(not list(self.output.glob("*apart*")), f"left behind: {list(self.output.iterdir())}")
-        self.network.start("b")
 
-    def blackout(self, hosts: str, name: str) -> int:
-        """Of b in the middle of a surface; how many points are in the file then."""
+    def blackout(self, hosts: str, name: str, missing: int) -> int:
+        """Of b in the middle of a surface, `missing` points before its end; how many points are in the file then. Where others want the cores, this test may
+        notice the middle too late: then once more."""
         path = self.output / f"{name}.h5"
-        job = self.start(hosts, name)
-        wait_for_points(job, path, 100)
-        self.network.power_off("b")
-        code, lines = wait(job)
+        for _ in range(4):
+            path.unlink(missing_ok=True)
+            self.network.start("b")
+            job = self.start(hosts, name)
+            wait_for_points(job, path, 100)
+            self.network.power_off("b")
+            code, lines = wait(job)
+            done = points_done(path)
+            if done <= POINTS - missing:
+                break
         expect(code not in (0, 70), f"{code} {lines}")
-        done = points_done(path)
-        expect(100 < done < POINTS, f"{done} points after the blackout of b among {hosts}")
+        expect(100 < done <= POINTS - missing, f"{done} points after the blackout of b among {hosts}")
         return done
 
     def finish(self, hosts: str, name: str, done: int) -> None:
@@ -117,13 +122,12 @@ class Test:
 
     def blackout_of_workers(self) -> None:
         """Rank 0 leases the points that are left to the ranks that are left, until mpirun ends the job."""
-        done = self.blackout("a:2,b:2", "workers")
+        done = self.blackout("a:2,b:2", "workers", 1)
         self.finish("a:2,c:2", "workers", done)
-        self.network.start("b")
 
     def blackout_of_the_master(self) -> None:
         """Then a warning that time is up, and the rest over three hosts."""
-        done = self.blackout("b:2,a:2", "master")
+        done = self.blackout("b:2,a:2", "master", 500)
         path = self.output / "master.h5"
         job = self.start("a:2,c:2", "master")
         more = wait_for_points(job, path, done + 50)
