@@ -29,6 +29,7 @@ struct Speed {
     double images_per_s = 0;
     double recalibrated_per_s = 0;  // images, where batch norm is recalibrated
     std::string evaluator, path;
+    std::int64_t batch = 0;
 };
 
 // Of the second time, when all is set up.
@@ -51,7 +52,8 @@ std::int64_t images_in_time(double images_per_s) {
 Speed measure_speed(const Inputs& inputs, const evaluate::Options& options) {
     const auto evaluator = evaluate::make_evaluator(inputs.network, options);
     const auto weights = inputs.weights.to(options.device);
-    Speed speed{.evaluator = evaluator->identity(), .path = evaluate::describe_path(inputs.network, options.kind)};
+    Speed speed{
+        .evaluator = evaluator->identity(), .path = evaluate::describe_path(inputs.network, options.kind), .batch = evaluator->batch()};
     const auto& split = inputs.dataset.splits.front();
     for (std::int64_t count = fewest_images; count > 0;) {
         const auto part = data::slice(split, 0, std::min(split.size(), count));
@@ -144,7 +146,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     remove_stop_handlers();
     const Config first = config.job == Job::sweep ? sweep_runs(config).front() : config;
     const auto resources = choose_resources(world, config.run);
-    const auto options = evaluate_options(world, config.evaluate, resources);
+    auto options = evaluate_options(world, config.evaluate, resources);
     Inputs inputs;
     Speed speed;
     double step_s = 0;
@@ -154,7 +156,9 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
         inputs = training ? training->inputs : load_inputs(first);
         if (training && training->curve)
             inputs.recalibration = {*inputs.dataset.find("train"), std::max<std::int64_t>(first.train.batch, 2)};
-        speed = measure_speed(inputs, fitting_options(options, config.evaluate, inputs.network));
+        options = fitting_options(options, config.evaluate, inputs.network);
+        speed = measure_speed(inputs, options);
+        options.batch = speed.batch;
         if (training) step_s = measure_step_s(first, *training, resources);
     });
     if (world.rank() != 0) return ExitCode::done;

@@ -55,12 +55,6 @@ void add_recalibration(const Inputs& inputs, survey::SurfaceSchema& schema) {
     schema.provenance.insert({{"recalibrate_batch", batch}, {"recalibrate_images", images}});
 }
 
-// Those of the evaluator's parts that a user has chosen, so that a refusal names the key.
-void add_choices(const EvaluateSection& section, survey::SurfaceSchema& schema) {
-    if (section.batch != 0) schema.fingerprints["evaluate.batch"] = std::to_string(section.batch);
-    if (section.convolution != "auto") schema.fingerprints["evaluate.convolution"] = section.convolution;
-}
-
 void add_places(const Inputs& inputs, survey::SurfaceSchema& schema) {
     Fingerprint digest;
     for (const auto& array : inputs.places) digest.add(array.name).add_values(std::span<const double>(array.values));
@@ -93,6 +87,7 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                            {"data", inputs.dataset.fingerprint},
                            {"loss", config.evaluate.loss},
                            {"batch_norm", config.evaluate.batch_norm},
+                           {"evaluate.batch", std::to_string(options.batch)},
                            {"evaluate.evaluator", options.kind == evaluate::Kind::reference ? "reference" : "compiled"},
                            {"evaluate.instruction_set", instruction_set_of(options)},
                            {"evaluate.precision", config.evaluate.precision},
@@ -115,7 +110,7 @@ survey::SurfaceSchema schema_of(const Config& config, const Inputs& inputs, cons
                          {"batch_norm", config.evaluate.batch_norm},
                          {"loss", config.evaluate.loss},
                          {"configuration", write_config(config, Comments::without)}};
-    add_choices(config.evaluate, schema);
+    if (config.evaluate.convolution != "auto") schema.fingerprints["evaluate.convolution"] = config.evaluate.convolution;
     add_recalibration(inputs, schema);
     if (inputs.curve) add_curve(*inputs.curve, schema);
     if (!inputs.places.empty()) add_places(inputs, schema);

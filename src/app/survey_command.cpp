@@ -126,6 +126,7 @@ ExitCode run_survey(const par::Communicator& world, const Config& config) {
         evaluation = fitting_options(evaluation, config.evaluate, inputs.network);
         auto evaluator = evaluate::make_evaluator(inputs.network, evaluation);
         identity = evaluator->identity();
+        evaluation.batch = evaluator->batch();
         measurement = make_measurement(inputs, inputs.dataset, std::move(evaluator), evaluation, std::max(grid.shard, 0), grid.shards);
     });
     require_equal_evaluators(world, identity);

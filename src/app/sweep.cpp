@@ -105,7 +105,8 @@ Config make_run(const Config& sweep, const std::string& text, const std::vector<
         run.output.folder = (std::filesystem::path(sweep.output.folder) / name).string();
         return run;
     } catch (const Error& error) {
-        throw Error(ExitCode::config, cat("over: ", error.what()));
+        const std::string problem = error.what(), option = "--set ";  // nobody gave that one
+        throw Error(ExitCode::config, cat("over: ", problem.substr(problem.starts_with(option) ? option.size() : 0)));
     }
 }
 

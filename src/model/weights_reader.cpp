@@ -123,11 +123,11 @@ std::string suggest_architecture(const Network& network, const NamedTensors& nam
     for (const auto& [name, tensor] : named.tensors) {
         if (!name.ends_with(".num_batches_tracked")) shapes[name] = tensor->shape;
     }
+    if (shapes == needed_shapes(network.space)) return {};  // then the fault is another one
     for (const std::string& architecture : known_architectures()) {
-        if (architecture == network.architecture) continue;
         const Network other = build_network(architecture, network.channels, network.classes);
         if (needed_shapes(other.space) == shapes)
-            return cat(" (these are the tensors of ", architecture, ": set model.architecture to it, or choose other weights)");
+            return cat("these are the tensors of ", architecture, "; set model.architecture to it, or choose other weights");
     }
     return {};
 }
@@ -141,9 +141,10 @@ std::string where(const WeightsSource& source, const ChosenState& state) {
 
 void check_fit(const Reader& reader, const Network& network, const std::string& place, const NamedTensors& named) {
     if (reader.faults().empty()) return;
+    const std::string suggestion = suggest_architecture(network, named);
     throw Error(ExitCode::data, cat("the weights ", place, " do not fit ", network.architecture, " with ", network.channels,
-                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes",
-                                    suggest_architecture(network, named), ": ", list(reader.faults())));
+                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes,
+                                    " classes: ", suggestion.empty() ? list(reader.faults()) : suggestion));
 }
 
 }  // namespace

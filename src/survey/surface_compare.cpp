@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace orograph::survey {
 
@@ -38,9 +39,12 @@ std::string describe(const std::vector<landscape::Field>& fields) {
     return join(words);
 }
 
-// The weights first: random directions follow from them.
+// Causes first: random directions follow from the weights, the batch from the rest of the evaluator.
 std::string fingerprint_difference(const SurfaceSchema& theirs, const SurfaceSchema& ours) {
-    const auto found = find_difference(theirs.fingerprints, ours.fingerprints, [](const std::string& item) { return item == "weights"; });
+    const std::set<std::string> causes{"evaluate.convolution", "evaluate.evaluator", "evaluate.instruction_set", "evaluate.precision",
+                                       "weights"};
+    const auto found =
+        find_difference(theirs.fingerprints, ours.fingerprints, [&](const std::string& item) { return causes.contains(item); });
     return found ? cat(found->item, " (fingerprint ", found->theirs, "; this job has ", found->ours, ")") : "";
 }
 

@@ -316,6 +316,17 @@ TEST(Sweep, TakesListsAsValues) {
     }
 }
 
+TEST(Sweep, AWrongValueIsNamedByItsKey) {
+    const Config sweep = read_config(Job::sweep, "over: {train.lr: [0.1, fast]}", "c.yaml", {});
+    try {
+        sweep_runs(sweep);
+        ADD_FAILURE() << "it was read";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::config);
+        EXPECT_TRUE(std::string(error.what()).starts_with("over: train.lr: ")) << error.what();
+    }
+}
+
 TEST(Sweep, NumbersThatAreEqualCountByTheirPositions) {
     const Config sweep = read_config(Job::sweep, "over: {train.lr: [0.1, 1e-1, 0.2]}", "c.yaml", {});
     EXPECT_EQ(sweep_grid(sweep).axes()[0].coordinates, (std::vector<double>{0, 1, 2}));

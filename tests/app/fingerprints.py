@@ -128,6 +128,10 @@ def cases(base: Base, paths: dict):
             yield check_refused, (entry.name, change, entry.says, entry.code)
         elif entry.change and not entry.together:
             yield check_goes_on, (entry.name, entry.change)
+    if base.table == base.job and base.output.is_file():
+        with h5py.File(base.output) as file:
+            batch = int(file["provenance/fingerprints"].attrs["evaluate.batch"])
+        yield check_goes_on, ("evaluate.batch that auto chose", {"evaluate.batch": batch})
     at_once = {key: value for entry in table if entry.together for key, value in entry.change.items()}
     if at_once:
         yield check_goes_on, (", ".join(at_once), at_once, base.ranks)
