@@ -1,15 +1,11 @@
 // One measurement for compare.py or curve.py: an evaluator's time a point, on the inputs that inputs.py wrote. See README.md.
 #include "inputs.hpp"
+#include "program.hpp"
 
-#include "orograph/core/cores.hpp"
-
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <iostream>
 
 namespace {
 
@@ -43,11 +39,7 @@ Request parse(int argc, char** argv) {
     app.add_option("--threads", request.threads, "Threads of the evaluator");
     app.add_option("--batch", request.batch, "Images a batch; 0: the evaluator's choice");
     app.add_option("--recalibrate", request.recalibrate, "Images a batch of a recalibration at each point; 0: none");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        std::exit(app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage));
-    }
+    bench::parse(app, argc, argv);
     return request;
 }
 
@@ -58,10 +50,6 @@ Data read_data(const std::filesystem::path& path, bool with_train) {
     const at::Tensor points = bench::find(file, "points").to(at::kDouble);
     for (std::int64_t i = 0; i < points.size(0); ++i) data.points.push_back({points[i][0].item<double>(), points[i][1].item<double>()});
     return data;
-}
-
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 // Of all threads of this process.
@@ -97,12 +85,12 @@ public:
     }
 
     void point(const std::vector<double>& coordinates) {
-        const double start = now_s(), worked = cpu_s();
+        const double start = bench::now_s(), worked = cpu_s();
         evaluator_->move_to(coordinates);
         if (recalibrates_) evaluator_->recalibrate(never_);
-        const double ready = now_s();
-        for (const Split& split : splits_) losses_.push_back(mean_loss(split));
-        times_s_.push_back(now_s() - start);
+        const double ready = bench::now_s();
+        for (const Split& split : splits_) losses_.push_back(bench::mean_loss(*evaluator_, split.number, split.images));
+        times_s_.push_back(bench::now_s() - start);
         cpu_s_.push_back(cpu_s() - worked);
         set_ups_s_.push_back(ready - start);
     }
@@ -123,12 +111,6 @@ private:
     };
 
     Split add(const data::Split& split) { return {evaluator_->add_split(split), split.size()}; }
-
-    double mean_loss(const Split& split) {
-        double loss = 0;
-        for (const evaluate::BatchSum& sum : evaluator_->evaluate(split.number, never_)) loss += sum.loss;
-        return loss / static_cast<double>(split.images);
-    }
 
     const model::Network network_;
     const std::unique_ptr<evaluate::Evaluator> evaluator_;
@@ -151,20 +133,12 @@ void wait_for_start() {
 
 int main(int argc, char** argv) {
     const Request request = parse(argc, argv);
-    try {
-        tune_malloc();
+    return bench::run([&] {
         const Data data = read_data(request.folder / "data.safetensors", request.recalibrate > 0);
         Measurement measurement(request, data);
         measurement.warm_up(data.points.front());
         wait_for_start();
         for (const auto& point : data.points) measurement.point(point);
         std::cout << measurement.result() << std::endl;
-        return 0;
-    } catch (const Error& error) {
-        std::cerr << error.what() << '\n';
-        return static_cast<int>(error.code());
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
-        return static_cast<int>(ExitCode::internal);
-    }
+    });
 }

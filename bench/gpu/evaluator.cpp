@@ -2,15 +2,11 @@
 #include "factories.hpp"
 #include "inputs.hpp"
 #include "plan.hpp"
+#include "program.hpp"
 
-#include "orograph/core/cores.hpp"
-
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <filesystem>
-#include <iostream>
 
 namespace {
 
@@ -37,11 +33,7 @@ Request parse(int argc, char** argv) {
     app.add_option("--points", request.points, "Timed points");
     app.add_option("--grid", request.grid, "Instead, a surface of so many points a side, until the limit");
     app.add_option("--limit", request.limit_s, "Seconds for the surface");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        std::exit(app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage));
-    }
+    bench::parse(app, argc, argv);
     return request;
 }
 
@@ -64,10 +56,6 @@ std::int64_t traffic(const model::Network& network) {
     return numbers;
 }
 
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 class Measurement {
 public:
     explicit Measurement(const Request& request)
@@ -82,9 +70,7 @@ public:
     double point(const std::vector<double>& coordinates, const std::vector<double>& next) {
         evaluator_->move_to(coordinates);
         evaluator_->prepare(next);
-        double loss = 0;
-        for (const evaluate::BatchSum& sum : evaluator_->evaluate(split_, CancelToken())) loss += sum.loss;
-        return loss / static_cast<double>(images_);
+        return bench::mean_loss(*evaluator_, split_, images_);
     }
 
     nlohmann::json described() const {
@@ -105,13 +91,13 @@ private:
 nlohmann::json time_points(Measurement& measurement, int count) {
     const std::vector<std::vector<double>> points{{0.125, -0.0625}, {-0.25, 0.125}};
     nlohmann::json result = measurement.described();
-    const double first = now_s();
+    const double first = bench::now_s();
     measurement.point(points[1], points[0]);
-    result["first_s"] = now_s() - first;
+    result["first_s"] = bench::now_s() - first;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-        const double start = now_s();
+        const double start = bench::now_s();
         const double loss = measurement.point(points[i % 2], points[(i + 1) % 2]);
-        result["times_s"].push_back(now_s() - start);
+        result["times_s"].push_back(bench::now_s() - start);
         if (i < 2) result["losses"].push_back(loss);
     }
     return result;
@@ -123,14 +109,14 @@ nlohmann::json time_surface(Measurement& measurement, int side, double limit_s) 
         return std::vector<double>{coordinate(point % side), coordinate(point / side)};
     };
     measurement.point(at(0), at(0));
-    const double start = now_s();
+    const double start = bench::now_s();
     int done = 0, non_finite = 0;
-    while (done < side * side && now_s() - start < limit_s) {
+    while (done < side * side && bench::now_s() - start < limit_s) {
         non_finite += std::isfinite(measurement.point(at(done), at((done + 1) % (side * side)))) ? 0 : 1;
         ++done;
     }
     nlohmann::json result = measurement.described();
-    result.update({{"seconds", now_s() - start}, {"done", done}, {"points", side * side}, {"non_finite", non_finite}});
+    result.update({{"seconds", bench::now_s() - start}, {"done", done}, {"points", side * side}, {"non_finite", non_finite}});
     return result;
 }
 
@@ -138,18 +124,10 @@ nlohmann::json time_surface(Measurement& measurement, int side, double limit_s) 
 
 int main(int argc, char** argv) {
     const Request request = parse(argc, argv);
-    try {
-        tune_malloc();
+    return bench::run([&] {
         Measurement measurement(request);
         std::cout << (request.grid > 0 ? time_surface(measurement, request.grid, request.limit_s)
                                        : time_points(measurement, request.points))
                   << std::endl;
-        return 0;
-    } catch (const Error& error) {
-        std::cerr << error.what() << '\n';
-        return static_cast<int>(error.code());
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
-        return static_cast<int>(ExitCode::internal);
-    }
+    });
 }

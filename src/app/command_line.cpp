@@ -3,6 +3,7 @@
 #include "orograph/app/commands.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/stop.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/core/version.hpp"
 
@@ -85,18 +86,19 @@ void add_job(CLI::App& app, const std::string& name, const std::string& help, st
     command->callback([=, &world, &action] { action = [=, &world] { return run_job(world, job, *options, run); }; });
 }
 
-// Commands on a file run on rank 0 alone.
-void add_file_command(CLI::App& app, const std::string& name, const std::string& help, ExitCode (*run)(const std::string&),
+// For commands on a file, which need no rank but 0. The first signal ends them: what they write is there as a whole or not at all.
+ExitCode run_on_root(const par::Communicator& world, const std::function<void()>& work) {
+    remove_stop_handlers();
+    par::on_root(world, work);
+    return ExitCode::done;
+}
+
+void add_file_command(CLI::App& app, const std::string& name, const std::string& help, void (*run)(const std::string&),
                       const par::Communicator& world, std::function<ExitCode()>& action) {
     auto* command = app.add_subcommand(name, help);
     auto path = std::make_shared<std::string>();
     command->add_option("FILE", *path, "surface file")->required();
-    command->callback([=, &world, &action] {
-        action = [=, &world] {
-            par::on_root(world, [&] { run(*path); });
-            return ExitCode::done;
-        };
-    });
+    command->callback([=, &world, &action] { action = [=, &world] { return run_on_root(world, [&] { run(*path); }); }; });
 }
 
 void add_export(CLI::App& app, const par::Communicator& world, std::function<ExitCode()>& action) {
@@ -113,12 +115,7 @@ void add_export(CLI::App& app, const par::Communicator& world, std::function<Exi
         ->transform(CLI::CheckedTransformer(formats).description(""));
     command->add_option("--field", request->field, "vtp: the height (default: the first field)");
     command->add_option("--out", request->output, "where to write (default: beside FILE)");
-    command->callback([=, &world, &action] {
-        action = [=, &world] {
-            par::on_root(world, [&] { export_surface(*request); });
-            return ExitCode::done;
-        };
-    });
+    command->callback([=, &world, &action] { action = [=, &world] { return run_on_root(world, [&] { export_surface(*request); }); }; });
 }
 
 std::string one_line(std::string text) {

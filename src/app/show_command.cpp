@@ -76,7 +76,7 @@ void print_architectures() {
     }
 }
 
-ExitCode show_surface(const std::string& path) {
+void show_surface(const std::string& path) {
     const auto surface = survey::read_surface(path);
     std::cout << surface.schema.title << "\n";
     print_counts(surface);
@@ -88,18 +88,18 @@ ExitCode show_surface(const std::string& path) {
     }
     std::cout << "fingerprints\n";
     for (const auto& [key, value] : surface.schema.fingerprints) std::cout << "  " << key << ": " << value << "\n";
-    return ExitCode::done;
 }
 
 }  // namespace
 
-ExitCode show(const std::string& what) {
-    if (what != "architectures") return show_surface(what);
-    print_architectures();
-    return ExitCode::done;
+void show(const std::string& what) {
+    if (what == "architectures")
+        print_architectures();
+    else
+        show_surface(what);
 }
 
-ExitCode verify_surface(const std::string& path) {
+void verify_surface(const std::string& path) {
     const auto surface = survey::read_surface(path);
     print_counts(surface);
     const auto computed = surface.schema.grid.size() - surface.count(PointStatus::pending);
@@ -109,7 +109,6 @@ ExitCode verify_surface(const std::string& path) {
     OROGRAPH_VALIDATE(surface.damaged.empty(), ExitCode::data, path, ": ", surface.damaged.size(), " of ", computed,
                       " computed points do not fit their checksum; run the job again on this file and it computes them anew");
     std::cout << "intact     " << computed << " checksums fit\n";
-    return ExitCode::done;
 }
 
 }  // namespace orograph::app

@@ -22,8 +22,8 @@ ExitCode run_survey(const par::Communicator& world, const Config& config);  // s
 // measured point.
 ExitCode run_check(const par::Communicator& world, const Config& config);
 
-ExitCode show(const std::string& what);  // a surface file, or "architectures": the networks that there are
-ExitCode verify_surface(const std::string& path);
+void show(const std::string& what);  // a surface file, or "architectures": the networks that there are
+void verify_surface(const std::string& path);
 
 enum class ExportFormat { csv, vti, vtp, xmf, li };
 struct ExportRequest {
