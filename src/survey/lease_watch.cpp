@@ -25,6 +25,10 @@ void LeaseWatch::finished(int group, std::int64_t points, Clock::time_point now)
     }
 }
 
+void LeaseWatch::forgive(Clock::duration gap, Clock::time_point now) {
+    for (auto& hand : hands_) hand.since = std::min(hand.since + gap, now);
+}
+
 std::optional<LeaseWatch::Waiting> LeaseWatch::longest(Clock::time_point now) const {
     std::optional<Waiting> result;
     for (std::size_t group = 0; group < hands_.size(); ++group) {

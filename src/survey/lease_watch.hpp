@@ -9,8 +9,8 @@
 
 namespace orograph::survey {
 
-// Which points each group has in hand, and since when it has finished none of them. A group finishes its points in the order in which it was
-// given them, so the first of them is the one that it computes.
+// Which points each group has in hand, and since when it has finished none of them. A group finishes its points in the order in which it
+// was given them, so the first of them is the one that it computes.
 class LeaseWatch {
 public:
     using Clock = std::chrono::steady_clock;
@@ -19,6 +19,9 @@ public:
 
     void granted(int group, PointRange points, Clock::time_point now);
     void finished(int group, std::int64_t points, Clock::time_point now);
+
+    // For that long nobody could be watched: it does not count.
+    void forgive(Clock::duration gap, Clock::time_point now);
 
     struct Waiting {
         int group = 0;

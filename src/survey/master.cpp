@@ -11,6 +11,9 @@ namespace orograph::survey {
 
 namespace {
 
+// Between two looks at who hangs. Where it was longer this process stood still, and perhaps the others too: a job can be suspended.
+constexpr std::chrono::milliseconds shortest_look{100}, longest_look{1000};
+
 std::int64_t count_points(const std::vector<PointRange>& ranges) {
     std::int64_t count = 0;
     for (const auto& range : ranges) count += range.size();
@@ -41,12 +44,17 @@ void Master::handle(const par::Message& message) {
         case Tag::ask:
             send(desk_.ask(grid_.group_of(message.source)));
             break;
-        case Tag::report: note_report(message.source, unpack<Report>(message.bytes)); break;
-        case Tag::stop_survey: stop(); break;
+        case Tag::report:
+            note_report(message.source, unpack<Report>(message.bytes));
+            break;
+        case Tag::stop_survey:
+            stop();
+            break;
         case Tag::group_idle:
             if (++idle_groups_ == grid_.groups) finish();
             break;
-        default: OROGRAPH_EXPECT(false);
+        default:
+            OROGRAPH_EXPECT(false);
     }
 }
 
@@ -61,8 +69,10 @@ void Master::stop() {
 void Master::look_after() {
     show_progress();
     const auto now = std::chrono::steady_clock::now();
-    if (options_.lease_timeout_s <= 0 || draining_ || now - last_look_ < std::chrono::milliseconds(100)) return;
+    const auto gap = now - last_look_;
+    if (options_.lease_timeout_s <= 0 || draining_ || gap < shortest_look) return;
     last_look_ = now;
+    if (gap > longest_look) watch_.forgive(gap, now);
     const auto slowest = watch_.longest(now);
     if (slowest && slowest->s > options_.lease_timeout_s) abandon(*slowest);
 }
@@ -80,14 +90,16 @@ void Master::abandon(const LeaseWatch::Waiting& hung) {
     const auto ranks = first == last ? cat("rank ", first) : cat("ranks ", first, " to ", last);
     options_.abandon(cat(ranks, " did not finish point ", static_cast<std::int64_t>(hung.point), " within run.lease_timeout_s (",
                          shortest(options_.lease_timeout_s), " s), for the ", times, ". time; ",
-                         give_up ? "the point is given up (status 3)" : "it will be tried again", "; start the same command again to go on"));
+                         give_up ? "the point is given up (status 3)" : "it will be tried again",
+                         "; start the same command again to go on"));
 }
 
 void Master::send(const std::vector<LeaseDesk::Grant>& grants) {
     if (draining_) return;
     for (const auto& [group, points] : grants) {
         watch_.granted(group, points, std::chrono::steady_clock::now());
-        if (log::writes(log::Level::debug)) log::debug(cat("lease for rank ", grid_.rank_of(group, 0), ": points ", points.first, " to ", points.last - 1));
+        if (log::writes(log::Level::debug))
+            log::debug(cat("lease for rank ", grid_.rank_of(group, 0), ": points ", points.first, " to ", points.last - 1));
         post_value(mailbox_, grid_.rank_of(group, 0), Tag::lease, points);
     }
 }

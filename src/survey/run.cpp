@@ -1,9 +1,11 @@
 #include "leader.hpp"
 #include "master.hpp"
+#include "watchdog.hpp"
 #include "worker.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/text.hpp"
 #include "orograph/par/environment.hpp"
 
 #include <algorithm>
@@ -15,8 +17,8 @@ namespace {
 
 using std::chrono::microseconds;
 
-// Between two looks at the mailbox: longer and longer while nothing happens, so that an idle rank costs a percent of a core. A rank that has
-// nothing to compute begins eagerly, because an answer may be on its way.
+// Between two looks at the mailbox: longer and longer while nothing happens, so that an idle rank costs a percent of a core. A rank that
+// has nothing to compute begins eagerly, because an answer may be on its way.
 constexpr int eager_looks = 200;
 constexpr microseconds eager_wait{20}, shortest_wait{1000}, longest_wait{10000};
 
@@ -28,10 +30,12 @@ std::vector<PointRange> wanted(const Inventory& found, const RunOptions& options
     return ranges;
 }
 
-// One rank of a survey: the roles that it has, and the loop that brings them their messages. The thread that calls run() alone talks to MPI and the file.
+// One rank of a survey: the roles that it has, and the loop that brings them their messages. The thread that calls run() alone talks to MPI
+// and the file.
 class SurveyRank {
 public:
-    SurveyRank(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file, const RunOptions& options);
+    SurveyRank(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file,
+               const RunOptions& options);
     Outcome run();
 
 private:
@@ -39,6 +43,7 @@ private:
     void deliver(const par::Message& message);
     void pass_stop_on();
     void wait(bool active);
+    void abandon_master(const std::filesystem::path& surface) const;
     const std::optional<Outcome>& outcome() const { return worker_ ? worker_->outcome() : master_->outcome(); }
 
     const RunOptions& options_;
@@ -46,6 +51,7 @@ private:
     std::optional<Master> master_;
     std::optional<Leader> leader_;
     std::optional<Worker> worker_;
+    std::optional<Watchdog> watchdog_;  // of the master, who watches the other ranks
     microseconds wait_ = eager_wait;
     int looks_left_ = eager_looks;  // before the first sleep
 };
@@ -57,6 +63,7 @@ SurveyRank::SurveyRank(const par::ProcessGrid& grid, const Grid& points, landsca
     if (grid.is_master()) master_.emplace(grid, mailbox_, points, wanted(file.inventory(), options), file, options);
     if (grid.is_leader()) leader_.emplace(grid, mailbox_, *measurement, file, options);
     if (grid.works()) worker_.emplace(mailbox_, grid.rank_of(grid.group, 0), points, *measurement);
+    if (grid.is_master() && options.lease_timeout_s > 0) watchdog_.emplace(options.lease_timeout_s, [&] { abandon_master(file.path()); });
 }
 
 Outcome SurveyRank::run() {
@@ -68,6 +75,7 @@ Outcome SurveyRank::run() {
 // Does all that can be done at once; true where that was anything.
 bool SurveyRank::act() {
     bool active = false;
+    if (watchdog_) watchdog_->feed();
     while (const auto message = mailbox_.poll()) {
         deliver(*message);
         active = true;
@@ -82,9 +90,12 @@ bool SurveyRank::act() {
 
 void SurveyRank::deliver(const par::Message& message) {
     switch (recipient(static_cast<Tag>(message.tag))) {
-        case Role::master: return master_->handle(message);
-        case Role::leader: return leader_->handle(message);
-        case Role::worker: return worker_->handle(message);
+        case Role::master:
+            return master_->handle(message);
+        case Role::leader:
+            return leader_->handle(message);
+        case Role::worker:
+            return worker_->handle(message);
     }
 }
 
@@ -118,6 +129,13 @@ void SurveyRank::wait(bool active) {
     wait_ = std::min(wait_ * 5 / 4, longest_wait);
 }
 
+// On the watchdog's thread: the one that talks to MPI and the file does not come back from one of them.
+void SurveyRank::abandon_master(const std::filesystem::path& surface) const {
+    options_.abandon(cat("rank 0 did not come back from writing ", surface.string(), ", or from MPI, within run.lease_timeout_s (",
+                         shortest(options_.lease_timeout_s),
+                         " s); see whether its file system answers, then start the same command again to go on"));
+}
+
 }  // namespace
 
 void abandon_job(const std::string& why) {
@@ -125,9 +143,10 @@ void abandon_job(const std::string& why) {
     par::abort(static_cast<int>(ExitCode::stopped));
 }
 
-// Every rank knows how many points there are to compute, so that all return at once where there are none. Throws what the measurement or the
-// file threw, on the rank where it happened; the others go on waiting, so main aborts the job.
-Outcome run(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file, const RunOptions& options) {
+// Every rank knows how many points there are to compute, so that all return at once where there are none. Throws what the measurement or
+// the file threw, on the rank where it happened; the others go on waiting, so main aborts the job.
+Outcome run(const par::ProcessGrid& grid, const Grid& points, landscape::Measurement* measurement, SurfaceFile& file,
+            const RunOptions& options) {
     OROGRAPH_EXPECT(measurement != nullptr || !grid.works());
     const auto& found = file.inventory();
     if (found.pending_points == 0 && (found.failed_points == 0 || !options.retry_failed))

@@ -4,6 +4,7 @@ usage: waiting.py PROGRAM FAIL_IO        FAIL_IO: the library of fail_io.cpp
 """
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,11 @@ def rank_of(pid: int) -> int:
     return next(int(item.split(b"=")[1]) for item in environment if item.startswith(b"OMPI_COMM_WORLD_RANK="))
 
 
+def signal_ranks(job: Job, number: int) -> None:
+    for pid in job.ranks():
+        os.kill(pid, number)
+
+
 class Surfaces:
     """Jobs of one surface in `folder`."""
 
@@ -50,15 +56,15 @@ class Surfaces:
         expect(job.process.returncode == 0, f"{settings}: ends with {job.process.returncode}: {job.text()}")
         return job
 
-    def start_hanging(self, *settings: str) -> Job:
-        """A job whose last rank never returns from one of its writes to the file, as on a file system that has gone."""
-        hang = {"FAIL_FOLDER": str(self.file), "FAIL_CALL": "pwrite", "FAIL_AT": "60", "FAIL_ERRNO": "0", "FAIL_RANK": str(RANKS - 1)}
+    def start_hanging(self, rank: int, *settings: str) -> Job:
+        """A job of which one rank never returns from one of its writes to the file, as on a file system that has gone."""
+        hang = {"FAIL_FOLDER": str(self.file), "FAIL_CALL": "pwrite", "FAIL_AT": "60", "FAIL_ERRNO": "0", "FAIL_RANK": str(rank)}
         return self.start(*settings, LD_PRELOAD=FAIL_IO, **hang)
 
 
 def idle_ranks(surfaces: Surfaces) -> None:
     """A rank that hangs, without a limit of time: the others finish what they have and wait."""
-    job = surfaces.start_hanging("run.lease_timeout_s=0")
+    job = surfaces.start_hanging(RANKS - 1, "run.lease_timeout_s=0")
     done = 0
     while done == 0 or points_done(surfaces.file) > done:
         expect(job.running(), f"the job waits: {job.text()}")
@@ -79,7 +85,7 @@ def idle_ranks(surfaces: Surfaces) -> None:
 def hung_rank(surfaces: Surfaces, reference: dict) -> None:
     """Ended with the code of a job that goes on; tried again, given up, computed on request."""
     for retries, verdict in ((1, "will be tried again"), (0, "given up (status 3)")):
-        job = surfaces.start_hanging("run.lease_timeout_s=1", f"run.lease_retries={retries}")
+        job = surfaces.start_hanging(RANKS - 1, "run.lease_timeout_s=1", f"run.lease_retries={retries}")
         job.wait_for(lambda: False)
         errors = [line for line in job.text().splitlines() if "did not finish point" in line]
         expect(job.process.returncode == 75, f"a rank that hangs ends the job with {job.process.returncode}: {job.text()}")
@@ -94,6 +100,31 @@ def hung_rank(surfaces: Surfaces, reference: dict) -> None:
     expect(not surfaces.file.with_name("surface.h5.hung").exists(), "nothing is left of it")
     again = datasets(surfaces.file)
     expect(all(again[name].tobytes() == reference[name].tobytes() for name in reference), "the same bits as undisturbed")
+    surfaces.file.unlink()
+
+
+def hung_master(surfaces: Surfaces) -> None:
+    """Rank 0 watches the others; where it hangs itself the job ends, too."""
+    job = surfaces.start_hanging(0, "run.lease_timeout_s=1")
+    job.wait_for(lambda: False)
+    errors = [line for line in job.text().splitlines() if " error " in line]
+    expect(job.process.returncode == 75, f"a master that hangs ends the job with {job.process.returncode}: {job.text()}")
+    expect(len(errors) == 1 and "rank 0 did not come back from writing" in errors[0], f"one line says why: {errors}")
+    expect(job.wait_until_gone(), "all ranks have left")
+
+
+def suspended(surfaces: Surfaces, reference: dict) -> None:
+    """For longer than the limit of time, as Slurm suspends jobs: nobody hangs. Goes on with what the hung master left."""
+    before = points_done(surfaces.file)
+    job = surfaces.start("run.lease_timeout_s=2")
+    job.wait_for(lambda: points_done(surfaces.file) > before + 20, pause_s=0.01)
+    signal_ranks(job, signal.SIGSTOP)
+    time.sleep(4)
+    signal_ranks(job, signal.SIGCONT)
+    job.wait_for(lambda: False)
+    expect(job.process.returncode == 0, f"a suspended job ends with {job.process.returncode}: {job.text()}")
+    values = datasets(surfaces.file)
+    expect(all(values[name].tobytes() == reference[name].tobytes() for name in reference), "the same bits as undisturbed")
     surfaces.file.unlink()
 
 
@@ -132,8 +163,10 @@ def main() -> None:
         surfaces.file.unlink()
         idle_ranks(surfaces)
         hung_rank(surfaces, reference)
+        hung_master(surfaces)
+        suspended(surfaces, reference)
         halted(surfaces, reference)
-    report_checks(20)
+    report_checks(25)
 
 
 main()

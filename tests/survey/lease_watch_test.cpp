@@ -39,3 +39,15 @@ TEST(LeaseWatch, NamesTheGroupThatHasFinishedNothingForLongestAndItsPoint) {
     watch.granted(1, {50, 51}, start + seconds(100));
     EXPECT_EQ(watch.longest(start + seconds(101))->s, 1);
 }
+
+TEST(LeaseWatch, ForgivesTimeInWhichNobodyCouldBeWatched) {
+    LeaseWatch watch(2);
+    const LeaseWatch::Clock::time_point start{};
+    watch.granted(0, {0, 5}, start);
+    watch.forgive(seconds(100), start + seconds(103));
+    EXPECT_EQ(watch.longest(start + seconds(103))->s, 3);
+    watch.granted(1, {5, 6}, start + seconds(103));
+    watch.finished(0, 5, start + seconds(103));
+    watch.forgive(seconds(100), start + seconds(150));  // more than it waits
+    EXPECT_EQ(watch.longest(start + seconds(151))->s, 1);
+}
