@@ -202,6 +202,23 @@ def check_devices(cluster: Cluster, folder: Path) -> None:
         expect(sorted(line.split()[-1] for line in log.splitlines() if line.startswith("rank ")) == list("0123"), f"{name}: {log}")
 
 
+def check_warned_early(cluster: Cluster, folder: Path) -> None:
+    """Before the program listens to signals, when its first one ends it."""
+    deaf = folder / "deaf"
+    deaf.write_text("#!/bin/sh\necho begun\nexec sleep 300\n")
+    deaf.chmod(0o755)
+    for name, count in (("surface", 1), ("sweep", 1), ("train", 1), ("curve", 3)):
+        (folder / "x.yaml").write_text("job: surface\n")
+        job = Submission(cluster, folder, name, *["x.yaml"] * count, OROGRAPH=str(deaf))
+        wait_until(lambda: "begun" in job.log(), "the start", job)
+        job.signal("--signal=USR1", "--batch")
+        wait_until(lambda: job.property("Restarts") == "1", f"the requeue of a {name} that was warned early", job)
+        job.signal()
+        expect(job.end() == "CANCELLED", job.log())
+        for log in folder.glob("orograph-*.log"):
+            log.unlink()
+
+
 def check_missing_program(cluster: Cluster, folder: Path) -> None:
     for name, count in (("surface", 1), ("sweep", 1), ("train", 1), ("curve", 3)):
         job = Submission(cluster, folder, name, *["x.yaml"] * count, OROGRAPH="build/nowhere")
@@ -227,8 +244,9 @@ def main() -> None:
         check_array(cluster, fresh(folder, "array"), undisturbed)
         check_trainings(cluster, fresh(folder, "trainings"))
         check_devices(cluster, fresh(folder, "devices"))
+        check_warned_early(cluster, fresh(folder, "early"))
         check_missing_program(cluster, fresh(folder, "missing"))
-    report_checks(45)
+    report_checks(49)
 
 
 main()
