@@ -24,17 +24,11 @@ inline void parse(CLI::App& app, int argc, char** argv) {
 
 // With malloc tuned as the program does. What main() returns: 0, or the code of an error, which it prints.
 inline int run(const std::function<void()>& work) {
-    try {
-        tune_malloc();
-        work();
-        return 0;
-    } catch (const Error& error) {
-        std::cerr << error.what() << '\n';
-        return static_cast<int>(error.code());
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
-        return static_cast<int>(ExitCode::internal);
-    }
+    tune_malloc();
+    const auto error = error_from(work);
+    if (!error) return 0;
+    std::cerr << error->what() << '\n';
+    return static_cast<int>(error->code());
 }
 
 // Between two of them is wall time.

@@ -8,7 +8,6 @@
 #include "orograph/par/rendezvous.hpp"
 
 #include <cstdlib>
-#include <exception>
 #include <iostream>
 
 namespace {
@@ -24,31 +23,27 @@ using orograph::ExitCode;
 
 // Where every rank failed, all leave in order and rank 0 speaks for them; where only some did, the others would wait for ever, so the job
 // is aborted.
-int fail(ExitCode code, const std::string& message) {
+int fail(const orograph::Error& error) {
     const auto world = orograph::par::Communicator::world();
     constexpr double patience_s = 2;
     if (orograph::par::all_arrive(world, patience_s)) {
-        orograph::log::error(message);
-        if (code == ExitCode::io) leave_at_once(world, code);
-        return world.rank() == 0 ? static_cast<int>(code) : 0;
+        orograph::log::error(error.what());
+        if (error.code() == ExitCode::io) leave_at_once(world, error.code());
+        return world.rank() == 0 ? static_cast<int>(error.code()) : 0;
     }
-    orograph::log::self(orograph::log::Level::error, message);
-    orograph::par::abort(static_cast<int>(code));
+    orograph::log::self(orograph::log::Level::error, error.what());
+    orograph::par::abort(static_cast<int>(error.code()));
 }
 
 int run(int argc, char** argv) {
-    try {
+    int status = 0;
+    const auto error = orograph::error_from([&] {
         const auto world = orograph::par::Communicator::world();
         orograph::log::configure(orograph::log::Level::info, world.rank());
         const auto code = orograph::app::run_command_line(world, argc, argv);
-        return world.rank() == 0 ? static_cast<int>(code) : 0;
-    } catch (const orograph::Error& error) {
-        return fail(error.code(), error.what());
-    } catch (const std::bad_alloc&) {
-        return fail(ExitCode::unavailable, "out of memory; use fewer ranks a node, or data.limit");
-    } catch (const std::exception& error) {
-        return fail(ExitCode::internal, error.what());
-    }
+        status = world.rank() == 0 ? static_cast<int>(code) : 0;
+    });
+    return error ? fail(*error) : status;
 }
 
 }  // namespace

@@ -118,11 +118,6 @@ void add_export(CLI::App& app, const par::Communicator& world, std::function<Exi
     command->callback([=, &world, &action] { action = [=, &world] { return run_on_root(world, [&] { export_surface(*request); }); }; });
 }
 
-std::string one_line(std::string text) {
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return text;
-}
-
 }  // namespace
 
 ExitCode run_command_line(const par::Communicator& world, int argc, char** argv) {
@@ -147,7 +142,7 @@ ExitCode run_command_line(const par::Communicator& world, int argc, char** argv)
             if (world.rank() == 0) app.exit(error, std::cout, std::cerr);
             return ExitCode::done;
         }
-        throw Error(ExitCode::usage, one_line(error.what()) + "; see orograph --help");
+        throw Error(ExitCode::usage, cat(error.what(), "; see orograph --help"));
     }
     return action();
 }

@@ -271,9 +271,7 @@ Config default_config(Job job) {
     return config;
 }
 
-namespace {
-
-Config read_sections(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
+Config read_config(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
     Value root = parse_yaml(text, origin);
     OROGRAPH_VALIDATE(root.kind == Value::Kind::map || root.kind == Value::Kind::null, ExitCode::config, origin,
                       ": the configuration must be keys and values");
@@ -300,22 +298,6 @@ Config read_sections(Job job, const std::string& text, const std::string& origin
     if (config.directions.x.kind == "plane" && !grid) config.grid.x = config.grid.y = {-0.2, 1.2, 21};
     check(config, origin);
     return config;
-}
-
-// A quoted word of YAML may hold line breaks, and messages repeat words.
-std::string one_line(std::string message) {
-    std::replace_if(message.begin(), message.end(), is_control, '?');
-    return message;
-}
-
-}  // namespace
-
-Config read_config(Job job, const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
-    try {
-        return read_sections(job, text, origin, overrides);
-    } catch (const Error& error) {
-        throw Error(error.code(), one_line(error.what()));
-    }
 }
 
 std::string write_config(const Config& config, Comments comments) {

@@ -35,10 +35,6 @@ std::string quoted(const std::string& word) {
 
 }  // namespace
 
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 FieldReader::FieldReader(const Value* section, std::string path, std::string origin)
     : section_(section), path_(std::move(path)), origin_(std::move(origin)) {
     if (section_ && section_->kind != Value::Kind::map && section_->kind != Value::Kind::null)

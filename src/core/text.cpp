@@ -58,6 +58,13 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
     return best;
 }
 
+std::string one_line(std::string text) {
+    for (char& c : text) {
+        if (is_control(c)) c = c == '\n' ? ' ' : '?';
+    }
+    return text;
+}
+
 std::string shortest(double value) {
     if (std::isnan(value)) return "nan";
     std::array<char, 32> buffer;

@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <new>
 #include <optional>
 #include <thread>
 
@@ -27,20 +25,6 @@ std::int64_t reduce(const Communicator& comm, std::int64_t value, MPI_Op operati
     std::int64_t result = 0;
     OROGRAPH_MPI(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, operation, raw(comm)));
     return result;
-}
-
-// The Error that stands for whatever `action` throws.
-std::optional<Error> error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error;
-    } catch (const std::bad_alloc&) {
-        return Error(ExitCode::unavailable, "out of memory; use fewer ranks a node, or data.limit");
-    } catch (const std::exception& error) {
-        return Error(ExitCode::internal, error.what());
-    }
-    return std::nullopt;
 }
 
 // Collective over comm. Throws the Error of the lowest rank that has one, on every rank.
@@ -158,7 +142,7 @@ std::int64_t all_sum(const Communicator& comm, std::int64_t value) {
 
 // The other ranks wait asleep for a rank whose action takes long.
 void agree(const Communicator& comm, const std::function<void()>& action) {
-    const auto own = error_of(action);
+    const auto own = error_from(action);
     barrier(comm);
     throw_first(comm, own);
 }

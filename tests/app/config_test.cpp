@@ -218,7 +218,7 @@ TEST(Config, FaultsOfCurvesAndPlanesAreClear) {
 TEST(Config, FaultsStayOnOneLine) {
     const auto [code, message] = error_of(Job::surface, "model: {\"archi\\ntecture\\e[31m\": mlp}");
     EXPECT_EQ(code, ExitCode::config);
-    EXPECT_THAT(message, HasSubstr("archi?tecture?[31m"));
+    EXPECT_THAT(message, HasSubstr("archi tecture?[31m"));
 }
 
 TEST(Config, FaultsOfSetAreUsageErrors) {
@@ -270,7 +270,8 @@ TEST(Config, WhatIsShippedIsValid) {
         if (entry.path().extension() != ".yaml") continue;
         std::ifstream file(entry.path());
         const std::string text{std::istreambuf_iterator<char>(file), {}};
-        const Value* const job = parse_yaml(text, "").find("job");
+        const Value whole = parse_yaml(text, "");
+        const Value* const job = whole.find("job");
         ASSERT_NE(job, nullptr) << entry.path();
         const auto has_name = [name = job->scalar](Job candidate) { return to_string(candidate) == name; };
         const std::vector<Job> jobs{Job::train, Job::sweep, Job::surface, Job::line, Job::curve};

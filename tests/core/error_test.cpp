@@ -18,6 +18,11 @@ TEST(Error, ValidateThrowsCodeAndJoinedMessage) {
               "grid.x has 0 points");
 }
 
+TEST(Error, AMessageIsOneLineWhateverItRepeats) {
+    const std::string name = "a\nb\t\x1b[31m\x7f\xc3\xa9";
+    EXPECT_EQ(error_message(ExitCode::data, [&] { throw Error(ExitCode::data, name); }), "a b??[31m?\xc3\xa9");
+}
+
 TEST(Error, ValidateIsOneStatement) {
     bool reached_else = false;
     if (false)

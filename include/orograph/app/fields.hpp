@@ -17,9 +17,6 @@
 // one line of documentation. FieldReader fills the struct from YAML, FieldWriter prints it: one list serves both.
 namespace orograph::app {
 
-// Not fit for a line of text.
-bool is_control(char c);
-
 struct Limits {
     double min = -std::numeric_limits<double>::max();
     double max = std::numeric_limits<double>::max();

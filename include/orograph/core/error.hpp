@@ -2,6 +2,8 @@
 
 #include "orograph/core/text.hpp"
 
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -21,15 +23,19 @@ enum class ExitCode : int {
     config = 78,         // the configuration is wrong
 };
 
-// The one exception type. The message is one line: what is wrong, where, and what to do.
+// The one exception type. The message is one line: what is wrong, where, and what to do; where a piece of it, such as a name in a damaged
+// file, has more lines, it is made one.
 class Error : public std::runtime_error {
 public:
-    Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+    Error(ExitCode code, const std::string& message) : std::runtime_error(one_line(message)), code_(code) {}
     ExitCode code() const { return code_; }
 
 private:
     ExitCode code_;
 };
+
+// The Error that stands for whatever `action` throws: its own, one of a lack of memory, or a defect.
+std::optional<Error> error_from(const std::function<void()>& action);
 
 namespace detail {
 [[noreturn]] void contract_failed(const char* kind, const char* condition, const char* file, int line);
@@ -38,8 +44,8 @@ namespace detail {
 }  // namespace orograph
 
 // User input: always checked. `...` are the pieces of the message, joined by cat().
-#define OROGRAPH_VALIDATE(condition, code, ...)                                  \
-    do {                                                                         \
+#define OROGRAPH_VALIDATE(condition, code, ...)                                        \
+    do {                                                                               \
         if (!(condition)) throw ::orograph::Error(code, ::orograph::cat(__VA_ARGS__)); \
     } while (0)
 

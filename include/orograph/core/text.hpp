@@ -18,6 +18,14 @@ std::string cat(const Pieces&... pieces) {
 // "a, b, c"
 std::string join(std::span<const std::string> words, std::string_view separator = ", ");
 
+// ASCII's: line breaks, tabulators, escapes.
+inline bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+// Line breaks as spaces, other control characters as '?'.
+std::string one_line(std::string text);
+
 // The candidate with the smallest edit distance to `word`; empty where none is within half the word's length.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
