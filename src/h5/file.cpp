@@ -3,6 +3,7 @@
 #include "access.hpp"
 #include "check.hpp"
 #include "crash_guard.hpp"
+#include "memory_guard.hpp"
 
 #include "orograph/par/mpi_access.hpp"
 
@@ -17,6 +18,10 @@
 namespace orograph::h5 {
 
 namespace {
+
+// Of memory, while a file is read: for what does not depend on it (HDF5's tables, the stacks of threads that are started meanwhile), and
+// for each of its bytes.
+constexpr std::uint64_t spare_bytes = std::uint64_t{2} << 30, growth = 64;
 
 bool has_signature(const std::filesystem::path& path) {
     constexpr std::array<char, 8> signature{'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
@@ -40,6 +45,14 @@ std::int64_t bytes_of(const std::filesystem::path& path) {
     const auto bytes = std::filesystem::file_size(path, error);
     return error ? 0 : static_cast<std::int64_t>(bytes);
 }
+
+// HDF5 1.10 trusts a file more than we do.
+struct Guards {
+    explicit Guards(const std::filesystem::path& path)
+        : crash(path), memory(spare_bytes + growth * static_cast<std::uint64_t>(bytes_of(path))) {}
+    CrashGuard crash;
+    MemoryGuard memory;
+};
 
 }  // namespace
 
@@ -67,13 +80,13 @@ File File::open(const std::filesystem::path& path) {
     start_library();
     require_readable(path);
     OROGRAPH_VALIDATE(has_signature(path), ExitCode::data, path.string(), " is not an HDF5 file");
-    const auto guard = std::make_shared<CrashGuard>(path);
+    const auto guards = std::make_shared<Guards>(path);
     const auto access = access_properties();
     check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST), ExitCode::internal, "cannot read every HDF5 format");
     FileHandle handle(
         check(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), ExitCode::data, path.string(), " is cut short or damaged"));
     File file(std::move(handle), path.string(), bytes_of(path), Closing::at_destruction);
-    file.guard_ = guard;
+    file.guards_ = guards;
     return file;
 }
 

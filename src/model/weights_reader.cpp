@@ -101,8 +101,8 @@ private:
     std::map<std::string_view, int> converted_;  // tensors by dtype
 };
 
-std::string list(const std::vector<std::string>& faults) {
-    const std::size_t shown = std::min(faults.size(), max_listed);
+std::string list(const std::vector<std::string>& faults, std::size_t most) {
+    const std::size_t shown = std::min(faults.size(), most);
     const std::string listed = join(std::span(faults).first(shown), "; ");
     return faults.size() > shown ? cat(listed, "; and ", faults.size() - shown, " more") : listed;
 }
@@ -127,7 +127,7 @@ std::string suggest_architecture(const Network& network, const NamedTensors& nam
     for (const std::string& architecture : known_architectures()) {
         const Network other = build_network(architecture, network.channels, network.classes);
         if (needed_shapes(other.space) == shapes)
-            return cat("these are the tensors of ", architecture, "; set model.architecture to it, or choose other weights");
+            return cat(" (these are the tensors of ", architecture, ": set model.architecture to it, or choose other weights)");
     }
     return {};
 }
@@ -143,8 +143,8 @@ void check_fit(const Reader& reader, const Network& network, const std::string& 
     if (reader.faults().empty()) return;
     const std::string suggestion = suggest_architecture(network, named);
     throw Error(ExitCode::data, cat("the weights ", place, " do not fit ", network.architecture, " with ", network.channels,
-                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes,
-                                    " classes: ", suggestion.empty() ? list(reader.faults()) : suggestion));
+                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes", suggestion,
+                                    ": ", list(reader.faults(), suggestion.empty() ? max_listed : 3)));
 }
 
 }  // namespace

@@ -15,8 +15,8 @@
 namespace orograph::model {
 namespace {
 
-using testing::EndsWith;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 using testing::Not;
 using testing_support::error_message;
 using testing_support::FreshFolder;
@@ -94,7 +94,7 @@ TEST(Weights, OfAnotherArchitectureNameIt) {
     save_weights(folder / "w", wide, initial_weights(wide, 1), {});
     const std::string message = error_message(ExitCode::data, [&] { load_weights(folder / "w", build_network("resnet20", 1, 10)); });
     EXPECT_THAT(message, HasSubstr("the tensors of resnet32"));
-    EXPECT_THAT(message, Not(HasSubstr("is unexpected")));
+    EXPECT_THAT(message, MatchesRegex(".*is unexpected.*; .*; .*; and [0-9]+ more"));
 }
 
 TEST(Weights, OfAnotherWidthTellTheShapes) {
@@ -116,7 +116,7 @@ TEST(Weights, OfAnotherWidthNameOnlyTheNetworkWhoseShapesTheyHave) {
         return error_message(ExitCode::data, [&] { load_weights(path, build_network(architecture, 1, classes)); });
     };
     EXPECT_THAT(read_as("wrn56_4", 10),
-                EndsWith(": these are the tensors of wrn56_2; set model.architecture to it, or choose other weights"));
+                HasSubstr("these are the tensors of wrn56_2"));
     EXPECT_THAT(read_as("wrn56_2", 100), Not(HasSubstr("these are the tensors")));
 }
 

@@ -13,7 +13,7 @@ namespace orograph::h5 {
 class File {
 public:
     // Serial, of any format. Error(no_input): missing, unreadable, a folder. Error(data): not HDF5, cut short, damaged.
-    // While it is open, a crash of the process is blamed on it.
+    // While it is open, a crash of the process is blamed on it, and the process can take no more memory than 2 GiB and 64 times the file.
     static File open(const std::filesystem::path& path);
 
     // Collective over comm. Opens an existing file on every rank for independent raw-data writes, through MPI-IO, or with the serial driver
@@ -34,7 +34,7 @@ private:
     enum class Closing { at_destruction, explicit_only };
     File(FileHandle handle, std::string shown_as, std::int64_t bytes, Closing closing);
 
-    std::shared_ptr<const void> guard_;  // of open(); outlives the handle
+    std::shared_ptr<const void> guards_;  // of open(); outlive the handle
     FileHandle handle_;
     std::string shown_as_;  // in messages
     std::int64_t bytes_;
