@@ -27,10 +27,9 @@ struct RunOptions {
     std::string unit = "points";  // what the progress lines count
     Lease lease = Lease::guided;
     std::int64_t longest_lease = survey::longest_lease;  // of guided leases, in points
-    double lease_timeout_s =
-        0;  // a group that finishes no point for that long hangs, or rank 0 that looks at no message: the job is abandoned; 0: no limit
-    int lease_retries = 2;      // of a point that hung, by later jobs; then it is given up (PointStatus::failed)
-    bool retry_failed = false;  // points that were given up are computed again
+    double lease_timeout_s = 0;  // a group that finishes no point, or rank 0 that sees no message, for so long ends the job; 0: no limit
+    int lease_retries = 2;       // of a point that hung, by later jobs; then it is given up (PointStatus::failed)
+    bool retry_failed = false;   // points that were given up are computed again
     std::function<void(const std::string& why)> abandon = abandon_job;  // on rank 0, by any thread; does not return
     std::function<bool()> stop = stop_requested;  // asked often on every rank's calling thread: true ends the survey early
 };
