@@ -115,8 +115,7 @@ TEST(Weights, OfAnotherWidthNameOnlyTheNetworkWhoseShapesTheyHave) {
     const auto read_as = [&](const char* architecture, int classes) {
         return error_message(ExitCode::data, [&] { load_weights(path, build_network(architecture, 1, classes)); });
     };
-    EXPECT_THAT(read_as("wrn56_4", 10),
-                HasSubstr("these are the tensors of wrn56_2"));
+    EXPECT_THAT(read_as("wrn56_4", 10), HasSubstr("these are the tensors of wrn56_2"));
     EXPECT_THAT(read_as("wrn56_2", 100), Not(HasSubstr("these are the tensors")));
 }
 
