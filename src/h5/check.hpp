@@ -1,5 +1,7 @@
 #pragma once
 
+#include "memory_guard.hpp"
+
 #include "orograph/core/error.hpp"
 
 #include <string>
@@ -19,11 +21,13 @@ inline bool is_lack_of_memory(const std::string& reason) {
 }
 
 // `result` where it is not negative; else throws Error(code): the pieces, then HDF5's reason in brackets. Error(unavailable) for lack of
-// memory.
+// memory, but not where an input that is being read claims too much.
 template <class Result, class... Pieces>
 Result check(Result result, ExitCode code, const Pieces&... pieces) {
     if (result >= 0) return result;
     const std::string reason = last_reason();
+    if (is_lack_of_memory(reason) && code == ExitCode::data && MemoryGuard::is_up())
+        throw Error(code, cat(pieces..., " (", reason, "); the file is damaged, or there is too little memory to read it"));
     if (is_lack_of_memory(reason))
         throw Error(ExitCode::unavailable, cat("out of memory: ", pieces..., " (", reason, "); use a smaller grid"));
     throw Error(code, cat(pieces..., " (", reason, ")"));

@@ -48,4 +48,9 @@ MemoryGuard::~MemoryGuard() {
     before.reset();
 }
 
+bool MemoryGuard::is_up() {
+    const std::lock_guard lock(mutex);
+    return guards > 0;
+}
+
 }  // namespace orograph::h5

@@ -13,6 +13,8 @@ public:
     ~MemoryGuard();
     MemoryGuard(const MemoryGuard&) = delete;
     MemoryGuard& operator=(const MemoryGuard&) = delete;
+
+    static bool is_up();
 };
 
 }  // namespace orograph::h5
