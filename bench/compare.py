@@ -7,15 +7,16 @@ import signal
 import sys
 import tempfile
 import time
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from inputs import CLASSES, FASHION, make_model, write_inputs
+from inputs import CLASSES, FASHION, POINTS, make_model, write_inputs
 from measurement import PROGRAMS, Case, Failed, measure, measure_peak
 from report import COLUMNS, Series, largest_difference, report
 
-# Images of each network: a point takes some seconds, and the compiled evaluator has a batch of 64 for each of two threads.
-IMAGES = {"resnet20": 256, "resnet56": 128, "vgg9": 256, "vgg16bn": 128, "wrn56_2": 128}
+# Images of each network: a point takes some seconds, and each of two threads has several of the compiled evaluator's batches of 64.
+IMAGES = {"resnet20": 512, "resnet56": 256, "vgg9": 512, "vgg16bn": 256, "wrn56_2": 256}
 AGREEMENT = 1e-5
 
 
@@ -23,6 +24,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", metavar="NAME", help=f"default: {' '.join(IMAGES)}")
     parser.add_argument("--images", type=int, help="of every network (default: as many as take some seconds a point)")
+    parser.add_argument("--points", type=int, default=len(POINTS), help="that a measurement takes in turn")
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1, help="1: Fashion-MNIST, 3: random images")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=2)
@@ -89,7 +91,7 @@ def describe(case, found):
 def measure_network(network, options, has_bf16, peaks, series):
     images = options.images or IMAGES.get(network, 256)
     with tempfile.TemporaryDirectory() as folder:
-        write_inputs(Path(folder), network, options.channels, images)
+        write_inputs(Path(folder), network, options.channels, images, list(islice(cycle(POINTS), options.points)))
         for number in range(1, options.rounds + 1):
             for case in cases(network, options, has_bf16):
                 found = series.setdefault(case, Series(images))

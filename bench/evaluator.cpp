@@ -4,8 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
+#include <iterator>
 
 namespace {
 
@@ -70,26 +72,24 @@ public:
     Measurement(const Request& request, const Data& data)
         : network_(model::build_network(request.network, request.channels, 10)),
           evaluator_(evaluate::make_evaluator(network_, options(request))),
-          recalibrates_(request.recalibrate > 0),
-          start_(add(data::slice(data.split, 0, std::min(data.split.size(), evaluator_->batch() * request.threads)))) {
+          recalibrates_(request.recalibrate > 0) {
         if (data.train) splits_.push_back(add(*data.train));
         splits_.push_back(add(data.split));
         if (recalibrates_) evaluator_->set_recalibration(data.train.value(), request.recalibrate);
         evaluator_->set_space(bench::read_plane(request.folder, network_, at::kCPU));
     }
 
-    // A batch a thread, untimed.
+    // A point, untimed.
     void warm_up(const std::vector<double>& coordinates) {
-        evaluator_->move_to(coordinates);
-        evaluator_->evaluate(start_.number, never_);
+        set_up(coordinates);
+        losses();
     }
 
     void point(const std::vector<double>& coordinates) {
         const double start = bench::now_s(), worked = cpu_s();
-        evaluator_->move_to(coordinates);
-        if (recalibrates_) evaluator_->recalibrate(never_);
+        set_up(coordinates);
         const double ready = bench::now_s();
-        for (const Split& split : splits_) losses_.push_back(bench::mean_loss(*evaluator_, split.number, split.images));
+        std::ranges::move(losses(), std::back_inserter(losses_));
         times_s_.push_back(bench::now_s() - start);
         cpu_s_.push_back(cpu_s() - worked);
         set_ups_s_.push_back(ready - start);
@@ -112,10 +112,20 @@ private:
 
     Split add(const data::Split& split) { return {evaluator_->add_split(split), split.size()}; }
 
+    void set_up(const std::vector<double>& coordinates) {
+        evaluator_->move_to(coordinates);
+        if (recalibrates_) evaluator_->recalibrate(never_);
+    }
+
+    std::vector<double> losses() {
+        std::vector<double> found;
+        for (const Split& split : splits_) found.push_back(bench::mean_loss(*evaluator_, split.number, split.images));
+        return found;
+    }
+
     const model::Network network_;
     const std::unique_ptr<evaluate::Evaluator> evaluator_;
     const bool recalibrates_;
-    const Split start_;
     std::vector<Split> splits_;  // train where there is one, then the other
     const CancelToken never_;
     std::vector<double> times_s_, cpu_s_, set_ups_s_;  // one a point; a set-up is all before the losses

@@ -148,7 +148,7 @@ def notes(series, peaks):
              f"{peak['convolution']:.0f} GFLOP/s." for threads, peak in peaks.items()]
     for network in dict.fromkeys(case.network for case in series):
         losses = next(found.losses for case, found in series.items() if case.network == network and case.variant == "compiled")
-        lines.append(f"{network}: losses {', '.join(f'{loss:.7g}' for loss in losses)}; the fp32 variants differ by "
+        lines.append(f"{network}: losses {', '.join(f'{loss:.7g}' for loss in dict.fromkeys(losses))}; the fp32 variants differ by "
                      f"{largest_difference(series, network):.1e}.")
     for case, found in series.items():
         if case.variant == "tuned" and found.batch:

@@ -21,23 +21,13 @@ void* current_stream([[maybe_unused]] at::Device device) {
 #endif
 }
 
-constexpr std::int64_t cached_elements = 1 << 12;  // that stay in a core's first cache while one direction after the other is added
-
-std::int64_t parts_of(std::int64_t elements) {
-    return (elements + cached_elements - 1) / cached_elements;
-}
-
-// Part `part` of [first, first + out.size()) into its place in `out`.
-void perturb_part(std::span<float> out, const at::Tensor& centre, const std::vector<at::Tensor>& directions,
-                  std::span<const float> coefficients, std::int64_t first, std::int64_t part) {
-    const std::int64_t begin = part * cached_elements;
-    const auto count = static_cast<std::size_t>(std::min(cached_elements, std::ssize(out) - begin));
-    const auto slice = [&](const at::Tensor& values) {
-        return std::span<const float>(values.const_data_ptr<float>() + first + begin, count);
-    };
-    std::vector<std::span<const float>> spans;
-    for (const at::Tensor& direction : directions) spans.push_back(slice(direction));
-    gpu::perturb_cpu(out.subspan(static_cast<std::size_t>(begin), count), slice(centre), spans, coefficients);
+// Elements [first, first + out.size()) of the sum into `out`, on the CPU.
+void perturb_range(std::span<float> out, const at::Tensor& centre, const std::vector<at::Tensor>& directions,
+                   std::span<const float> coefficients, std::int64_t first) {
+    const auto range = [&](const at::Tensor& values) { return std::span<const float>(values.const_data_ptr<float>() + first, out.size()); };
+    std::vector<std::span<const float>> ranges;
+    for (const at::Tensor& direction : directions) ranges.push_back(range(direction));
+    gpu::perturb_cpu(out, range(centre), ranges, coefficients);
 }
 
 // out = centre + c_0 d_0 + c_1 d_1 + ...; all [n] on one device.
@@ -51,8 +41,12 @@ void perturb(const at::Tensor& out, const at::Tensor& centre, const std::vector<
                           coefficients, current_stream(centre.device()));
         return;
     }
-    const std::span<float> all(out.data_ptr<float>(), static_cast<std::size_t>(out.numel()));
-    run(parts_of(out.numel()), [&](std::int64_t part) { perturb_part(all, centre, directions, coefficients, 0, part); });
+    constexpr std::int64_t part = 1 << 16;  // elements that a thread takes
+    const std::int64_t count = out.numel();
+    run((count + part - 1) / part, [&](std::int64_t i) {
+        const std::int64_t first = i * part, size = std::min(part, count - first);
+        perturb_range({out.data_ptr<float>() + first, static_cast<std::size_t>(size)}, centre, directions, coefficients, first);
+    });
 }
 
 }  // namespace
@@ -85,8 +79,7 @@ const at::Tensor& MovingWeights::states_at(std::span<const double> coefficients,
 
 void MovingWeights::read_parameters(std::span<const double> coefficients, std::int64_t first, std::span<float> out) const {
     const auto [directions, factors] = parameters_of(coefficients);
-    for (std::int64_t part = 0; part < parts_of(std::ssize(out)); ++part)
-        perturb_part(out, space_.centre.parameters, directions, factors, first, part);
+    perturb_range(out, space_.centre.parameters, directions, factors, first);
 }
 
 MovingWeights::Sum MovingWeights::parameters_of(std::span<const double> coefficients) const {

@@ -139,10 +139,10 @@ private:
     static void pack_filters(const WinogradShape& shape, const float* filters, std::int64_t input, Factor* packed) {
         constexpr int count = Width * depth;
         Real g[3][3][count], half[6][3][count], full[6][count];
-        for (int k = 0; k < count; ++k) {
-            const float* const filter = filters + (k / depth * shape.inputs + input + k % depth) * 9;
-            for (int i = 0; i < 9; ++i) g[i / 3][i % 3][k] = filter[i];
-        }
+        const float* filter = filters + input * 9;
+        for (int k = 0; k < count; k += depth, filter += shape.inputs * 9)
+            for (int d = 0; d < depth; ++d)
+                for (int i = 0; i < 9; ++i) g[i / 3][i % 3][k + d] = filter[d * 9 + i];
         for (int j = 0; j < 3; ++j) transform_filter<count>(g[0][j], g[1][j], g[2][j], &half[0][j], 3);
         for (int i = 0; i < 6; ++i) {
             transform_filter<count>(half[i][0], half[i][1], half[i][2], &full[0], 1);

@@ -40,16 +40,21 @@ double squared_error(std::span<const float> logits, int label, int best) {
 
 }  // namespace
 
+// All vectors advance together, block by block: the memory delivers them side by side, and a block stays in the core's first cache.
 void perturb_cpu(std::span<float> out, std::span<const float> centre, std::span<const std::span<const float>> directions,
                  std::span<const float> coordinates) {
+    constexpr std::size_t block = 256;
     OROGRAPH_EXPECT(directions.size() == coordinates.size());
     OROGRAPH_EXPECT(centre.size() == out.size());
-    if (out.data() != centre.data()) std::ranges::copy(centre, out.begin());
-    for (std::size_t k = 0; k < directions.size(); ++k) {
-        OROGRAPH_EXPECT(directions[k].size() == out.size());
-        const float coordinate = coordinates[k];
-        const float* direction = directions[k].data();
-        for (std::size_t i = 0; i < out.size(); ++i) out[i] = out[i] + coordinate * direction[i];
+    for (const auto& direction : directions) OROGRAPH_EXPECT(direction.size() == out.size());
+    for (std::size_t first = 0; first < out.size(); first += block) {
+        const std::size_t last = std::min(first + block, out.size());
+        if (out.data() != centre.data()) std::copy(centre.data() + first, centre.data() + last, out.data() + first);
+        for (std::size_t k = 0; k < directions.size(); ++k) {
+            const float coordinate = coordinates[k];
+            const float* direction = directions[k].data();
+            for (std::size_t i = first; i < last; ++i) out[i] = out[i] + coordinate * direction[i];
+        }
     }
 }
 
