@@ -16,7 +16,7 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 build=${BUILD:-build/release}
-programs="bench_gpu tests/gpu_cuda_kernels_test tests/gpu_device_test tests/gpu_fold_test tests/gpu_activation_test tests/gpu_losses_test
+programs="bench_gpu tests/gpu_cuda_kernels_test tests/gpu_device_test tests/gpu_fold_test tests/gpu_magnitude_test tests/gpu_losses_test
     tests/gpu_perturb_test tests/evaluate_cuda_test"
 
 usage() {

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from inputs import write_inputs  # noqa: E402
 
-TESTS = ("gpu_cuda_kernels_test", "gpu_device_test", "gpu_fold_test", "gpu_activation_test", "gpu_losses_test", "gpu_perturb_test",
+TESTS = ("gpu_cuda_kernels_test", "gpu_device_test", "gpu_fold_test", "gpu_magnitude_test", "gpu_losses_test", "gpu_perturb_test",
          "evaluate_cuda_test")
 SUMMARIES = ("[  PASSED  ]", "[  SKIPPED ]", "[  FAILED  ]")
 PRECISIONS = ("fp32", "tf32", "bf16")

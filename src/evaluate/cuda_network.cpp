@@ -112,7 +112,12 @@ void CudaNetwork::run(const at::Tensor& images, const at::Tensor& logits, const 
 
 void CudaNetwork::finish_logits(const at::Tensor& logits) const {
     const Step& last = plan_.steps.back();
-    if (last.layer >= 0) finish_layer(queue_, logits, layers_[last.layer].bias, {}, /*relu=*/false);
+    if (last.layer >= 0) finish(logits, layers_[last.layer], {}, /*relu=*/false);
+}
+
+// What no library call has done to a layer's values, in place.
+void CudaNetwork::finish(const at::Tensor& values, const LayerTensors& layer, const at::Tensor& residual, bool relu) const {
+    join_channels(queue_, {values}, /*scale=*/{}, layer.bias, residual, relu, values);
 }
 
 at::Tensor CudaNetwork::run_step(int index, const Inputs& inputs, const at::Tensor& logits) const {
@@ -143,7 +148,7 @@ at::Tensor CudaNetwork::run_convolution(int index, const Inputs& inputs) const {
         return convolution_add_relu(source, layer.weight, adds ? as_image(inputs.residual) : zeros(step), adds ? 1 : 0, layer.fused_bias,
                                     form_of(step));
     const at::Tensor values = convolution(source, layer.weight, form_of(step));
-    if (!layout_.bias_elsewhere[static_cast<std::size_t>(index)]) finish_layer(queue_, values, layer.bias, inputs.residual, step.relu);
+    if (!layout_.bias_elsewhere[static_cast<std::size_t>(index)]) finish(values, layer, inputs.residual, step.relu);
     return values;
 }
 
@@ -156,7 +161,7 @@ at::Tensor CudaNetwork::run_linear(int index, const Inputs& inputs, const at::Te
         return at::mm_out(out, rows, layer.weight.t());
     }
     const at::Tensor values = at::mm(rows, layer.weight.t());
-    finish_layer(queue_, values, layer.bias, inputs.residual, step.relu);
+    finish(values, layer, inputs.residual, step.relu);
     return values;
 }
 

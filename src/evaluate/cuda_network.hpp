@@ -64,6 +64,7 @@ private:
     bool is_last(int index) const { return index + 1 == static_cast<int>(plan_.steps.size()); }
     ConvolutionForm form_of(const Step& step) const { return {step.stride, step.padding, step.groups, tf32_}; }
     at::Tensor zeros(const Step& step) const;
+    void finish(const at::Tensor& values, const LayerTensors& layer, const at::Tensor& residual, bool relu) const;
     bool is_fusable(int index) const;
     bool can_fuse(int index) const;
     void find_fused();

@@ -1,7 +1,7 @@
 #include "cuda_operations.hpp"
 
 #include "orograph/core/error.hpp"
-#include "orograph/gpu/activation.hpp"
+#include "orograph/gpu/magnitude.hpp"
 #include "orograph/gpu/pointwise.hpp"
 
 #include <ATen/Context.h>
@@ -55,18 +55,6 @@ at::Tensor convolution(const at::Tensor& source, const at::Tensor& weight, const
         return at::cudnn_convolution(source, weight, padding, stride, dilation, form.groups, /*benchmark=*/false, /*deterministic=*/true,
                                      form.tf32);
     return at::conv2d(source, weight, {}, stride, padding, dilation, form.groups).contiguous(at::MemoryFormat::ChannelsLast);
-}
-
-// The values' storage in memory order: rows of C.
-void finish_layer(const Queue& queue, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& residual, bool relu) {
-    const std::int64_t columns = values.size(1), rows = values.numel() / columns;
-    const float* bias_data = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
-    const void* residual_data = residual.defined() ? residual.const_data_ptr() : nullptr;
-    if (values.is_cuda())
-        gpu::finish_layer_cuda(values.mutable_data_ptr(), element_of(values), rows, columns, bias_data, residual_data, relu,
-                               queue.stream());
-    else
-        gpu::finish_layer_cpu(values.mutable_data_ptr(), element_of(values), rows, columns, bias_data, residual_data, relu);
 }
 
 void join_channels(const Queue& queue, const std::vector<at::Tensor>& parts, const at::Tensor& scale, const at::Tensor& shift,

@@ -24,11 +24,9 @@ at::Tensor convolution_add_relu(const at::Tensor& source, const at::Tensor& weig
 // Without bias.
 at::Tensor convolution(const at::Tensor& source, const at::Tensor& weight, const ConvolutionForm& form);
 
-// In place; bias float32 or undefined, residual of the values' type or undefined.
-void finish_layer(const Queue& queue, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& residual, bool relu);
-
 // The pointwise step: the parts' channels one behind the other, each times scale plus shift, plus residual, then ReLU. scale, shift: [C]
-// float32 or undefined; parts, residual (undefined: none) and out of one type, each a matrix with a row a pixel.
+// float32 or undefined; parts, residual (undefined: none) and out of one type, each a matrix with a row a pixel. A single part may be
+// `out`.
 void join_channels(const Queue& queue, const std::vector<at::Tensor>& parts, const at::Tensor& scale, const at::Tensor& shift,
                    const at::Tensor& residual, bool relu, const at::Tensor& out);
 

@@ -1,10 +1,10 @@
 #include "launch.hpp"
 
 #include "orograph/core/error.hpp"
-#include "orograph/gpu/activation.hpp"
 #include "orograph/gpu/device.hpp"
 #include "orograph/gpu/fold.hpp"
 #include "orograph/gpu/losses.hpp"
+#include "orograph/gpu/magnitude.hpp"
 #include "orograph/gpu/perturb.hpp"
 #include "orograph/gpu/pointwise.hpp"
 
@@ -70,11 +70,6 @@ void fold_point_cuda(const FoldLayer* layers, int layer_count, int max_outputs, 
                      void* stream) {
     OROGRAPH_EXPECT(point.directions <= max_fold_directions);
     check(launch_fold_point(layers, layer_count, max_outputs, point, folded, static_cast<cudaStream_t>(stream)), "fold_point");
-}
-
-void finish_layer_cuda(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias, const void* residual,
-                       bool relu, void* stream) {
-    check(launch_finish_layer(values, element, rows, columns, bias, residual, relu, static_cast<cudaStream_t>(stream)), "finish_layer");
 }
 
 void join_columns_cuda(std::span<const ColumnPart> parts, Element element, std::int64_t rows, const float* scale, const float* shift,

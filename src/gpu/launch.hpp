@@ -29,9 +29,6 @@ cudaError_t launch_sum_losses(const float* logits, const std::int64_t* labels, s
 cudaError_t launch_fold_point(const FoldLayer* layers, int layer_count, int max_outputs, const FoldPoint& point, const FoldedPoint& folded,
                               cudaStream_t stream);
 
-cudaError_t launch_finish_layer(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias,
-                                const void* residual, bool relu, cudaStream_t stream);
-
 // Matrices side by side of one launch; more take several launches.
 constexpr int max_parts = 32;
 

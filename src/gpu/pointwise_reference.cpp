@@ -14,10 +14,8 @@ void join_columns_cpu(std::span<const ColumnPart> parts, Element element, std::i
             for (std::int64_t k = 0; k < part.columns; ++k) {
                 const std::int64_t column = first + k, at = row * columns + column;
                 float value = load(part.values, element, row * part.columns + k);
-                if (scale != nullptr) {
-                    value = value * scale[column];
-                    value = value + shift[column];
-                }
+                if (scale != nullptr) value = value * scale[column];
+                if (shift != nullptr) value = value + shift[column];
                 if (residual != nullptr) value = value + load(residual, element, at);
                 if (relu && value < 0) value = 0;
                 store(out, element, at, value);

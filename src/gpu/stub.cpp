@@ -1,8 +1,8 @@
 #include "orograph/core/error.hpp"
-#include "orograph/gpu/activation.hpp"
 #include "orograph/gpu/device.hpp"
 #include "orograph/gpu/fold.hpp"
 #include "orograph/gpu/losses.hpp"
+#include "orograph/gpu/magnitude.hpp"
 #include "orograph/gpu/perturb.hpp"
 #include "orograph/gpu/pointwise.hpp"
 
@@ -37,10 +37,6 @@ void sum_losses_cuda(const float*, const std::int64_t*, std::int64_t, std::int64
 }
 
 void fold_point_cuda(const FoldLayer*, int, int, const FoldPoint&, const FoldedPoint&, void*) {
-    throw_not_configured();
-}
-
-void finish_layer_cuda(void*, Element, std::int64_t, std::int64_t, const float*, const void*, bool, void*) {
     throw_not_configured();
 }
 

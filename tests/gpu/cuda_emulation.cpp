@@ -55,13 +55,17 @@ private:
 
 std::vector<std::unique_ptr<Fiber>> fibers;
 
+unsigned int current = 0;  // the thread of the block that runs
+
 void run_block() {
-    std::vector<bool> ended(blockDim.x, false);
-    for (unsigned int left = blockDim.x; left > 0;)
-        for (unsigned int i = 0; i < blockDim.x; ++i) {
-            threadIdx.x = blockIdx.x % 2 == 0 ? i : blockDim.x - 1 - i;
-            if (ended[threadIdx.x] || !fibers[threadIdx.x]->go_on()) continue;
-            ended[threadIdx.x] = true;
+    const unsigned int threads = blockDim.x * blockDim.y;
+    std::vector<bool> ended(threads, false);
+    for (unsigned int left = threads; left > 0;)
+        for (unsigned int i = 0; i < threads; ++i) {
+            current = blockIdx.x % 2 == 0 ? i : threads - 1 - i;
+            threadIdx = {current % blockDim.x, current / blockDim.x, 0};
+            if (ended[current] || !fibers[current]->go_on()) continue;
+            ended[current] = true;
             --left;
         }
 }
@@ -69,14 +73,14 @@ void run_block() {
 }  // namespace
 
 void __syncthreads() {
-    fibers[threadIdx.x]->wait();
+    fibers[current]->wait();
 }
 
-void emulation::launch(dim3 blocks, unsigned int threads, cudaStream_t, const std::function<void()>& thread) {
+void emulation::launch(dim3 blocks, dim3 threads, cudaStream_t, const std::function<void()>& thread) {
     code = &thread;
     gridDim = blocks;
-    blockDim = {threads, 1, 1};
-    while (fibers.size() < threads) fibers.push_back(std::make_unique<Fiber>());
+    blockDim = threads;
+    while (fibers.size() < std::size_t{threads.x} * threads.y) fibers.push_back(std::make_unique<Fiber>());
     for (blockIdx.y = 0; blockIdx.y < blocks.y; ++blockIdx.y)
         for (blockIdx.x = 0; blockIdx.x < blocks.x; ++blockIdx.x) run_block();
 }

@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 #include <math.h>
+#include <vector_functions.h>
 
 #include <functional>
 
@@ -41,6 +42,9 @@ inline double __dsqrt_rn(double a) {
 inline unsigned int max(unsigned int a, unsigned int b) {
     return a > b ? a : b;
 }
+inline void __stwb(uint4* to, uint4 value) {
+    *to = value;
+}
 inline void atomicMax(unsigned int* to, unsigned int value) {
     *to = max(*to, value);
 }
@@ -48,6 +52,6 @@ inline void atomicMax(unsigned int* to, unsigned int value) {
 namespace emulation {
 
 // Calls thread() once for each thread of each block.
-void launch(dim3 blocks, unsigned int threads, cudaStream_t stream, const std::function<void()>& thread);
+void launch(dim3 blocks, dim3 threads, cudaStream_t stream, const std::function<void()>& thread);
 
 }  // namespace emulation

@@ -1,8 +1,8 @@
 #include "synthetic_layers.hpp"
 
-#include "orograph/gpu/activation.hpp"
 #include "orograph/gpu/device.hpp"
 #include "orograph/gpu/losses.hpp"
+#include "orograph/gpu/magnitude.hpp"
 #include "orograph/gpu/perturb.hpp"
 #include "orograph/gpu/pointwise.hpp"
 
@@ -55,7 +55,7 @@ protected:
     }
 
     struct Join {
-        bool scaled = false, added = false, relu = false;
+        bool scaled = false, shifted = false, added = false, relu = false;
     };
 
     // scale, shift and residual in `more`; in float32 and in bfloat16.
@@ -81,9 +81,9 @@ protected:
         }
         std::vector<Stored> expected(residual.size());
         ASSERT_EQ(static_cast<std::int64_t>(expected.size()), rows * columns);
-        join_columns_cpu(host, element, rows, join.scaled ? more[0].data() : nullptr, join.scaled ? more[1].data() : nullptr,
+        join_columns_cpu(host, element, rows, join.scaled ? more[0].data() : nullptr, join.shifted ? more[1].data() : nullptr,
                          join.added ? residual.data() : nullptr, join.relu, expected.data());
-        join_columns_cuda(device, element, rows, join.scaled ? scale.get() : nullptr, join.scaled ? shift.get() : nullptr,
+        join_columns_cuda(device, element, rows, join.scaled ? scale.get() : nullptr, join.shifted ? shift.get() : nullptr,
                           join.added ? device_residual.get() : nullptr, join.relu, device_out.get(), nullptr);
         ASSERT_EQ(device_out.fetch(), expected) << parts.size() << " parts, " << rows << " rows";
     }
@@ -173,57 +173,39 @@ TEST_F(CudaKernels, FoldIsBitwiseTheCpuVersion) {
     EXPECT_EQ(compared, 8 * (5 + 7 + 7 + 131 + 3 + 37 + 9));
 }
 
-TEST_F(CudaKernels, FinishLayerIsBitwiseTheCpuVersion) {
-    int compared = 0;
-    for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {37, 10}, {1001, 64}, {100'003, 7}})
-        for (const bool relu : {false, true}) {
-            const auto count = static_cast<std::size_t>(rows * columns);
-            const auto values = normal_values(count, 0), residual = normal_values(count, 1),
-                       bias = normal_values(static_cast<std::size_t>(columns), 2);
-            const DeviceArray<float> device_bias(bias);
-            auto expected = values;
-            finish_layer_cpu(expected.data(), Element::float32, rows, columns, bias.data(), residual.data(), relu);
-            const DeviceArray<float> device(values);
-            finish_layer_cuda(device.get(), Element::float32, rows, columns, device_bias.get(), DeviceArray<float>(residual).get(), relu,
-                              nullptr);
-            ASSERT_EQ(device.fetch(), expected);
-            auto halves = upper_halves(values), expected_halves = halves;
-            finish_layer_cpu(expected_halves.data(), Element::bfloat16, rows, columns, bias.data(), nullptr, relu);
-            const DeviceArray<std::uint16_t> device_halves(halves);
-            finish_layer_cuda(device_halves.get(), Element::bfloat16, rows, columns, device_bias.get(), nullptr, relu, nullptr);
-            ASSERT_EQ(device_halves.fetch(), expected_halves);
-            ++compared;
-        }
-    EXPECT_EQ(compared, 8);
-}
-
-TEST_F(CudaKernels, FinishLayerKeepsNan) {
-    const DeviceArray<float> device({std::numeric_limits<float>::quiet_NaN(), -1});
-    finish_layer_cuda(device.get(), Element::float32, 1, 2, nullptr, nullptr, true, nullptr);
-    EXPECT_TRUE(std::isnan(device.fetch()[0]));
-    EXPECT_EQ(device.fetch()[1], 0);
-}
-
+// Of one part and more than one launch takes; of odd widths, and of widths that are read 16 bytes at once.
 TEST_F(CudaKernels, JoinedColumnsAreBitwiseTheCpuVersion) {
     int compared = 0;
-    for (const std::int64_t rows : {1, 37, 10'007})
-        for (const std::size_t part_count : {1, 3, 33, 70})  // more than one launch takes
-            for (const int mode : {0, 3, 4, 7}) {
+    for (const std::int64_t rows : {1, 37, 3'001})
+        for (const auto& [part_count, unit] :
+             {std::pair<std::size_t, std::int64_t>{1, 1}, {1, 24}, {3, 1}, {3, 8}, {2, 600}, {33, 1}, {70, 8}})
+            for (int mode = 0; mode<16; mode += rows> 1000 ? 5 : 1) {
                 std::vector<std::vector<float>> parts;
                 std::int64_t columns = 0;
                 for (std::size_t k = 0; k < part_count; ++k) {
-                    const std::int64_t width = static_cast<std::int64_t>(k % 5) + (part_count == 1 ? 64 : 1);
+                    const std::int64_t width = unit * (static_cast<std::int64_t>(k % 5) + 1);
                     parts.push_back(normal_values(static_cast<std::size_t>(rows * width), k));
                     columns += width;
                 }
                 const auto count = static_cast<std::size_t>(rows * columns);
                 const auto scale = normal_values(static_cast<std::size_t>(columns), 80), shift = normal_values(scale.size(), 81);
                 const auto residual = normal_values(count, 82);
-                expect_joined(parts, rows, columns, {.scaled = (mode & 1) != 0, .added = (mode & 2) != 0, .relu = (mode & 4) != 0},
+                expect_joined(parts, rows, columns,
+                              {.scaled = (mode & 1) != 0, .shifted = (mode & 2) != 0, .added = (mode & 4) != 0, .relu = (mode & 8) != 0},
                               {scale, shift, residual});
                 ++compared;
             }
-    EXPECT_EQ(compared, 48);
+    EXPECT_EQ(compared, 7 * (16 + 16 + 4));
+}
+
+TEST_F(CudaKernels, JoinsInPlaceAndKeepsNan) {
+    const DeviceArray<float> device({std::numeric_limits<float>::quiet_NaN(), -1, 5, -8}), shift({2, 3});
+    join_columns_cuda(std::vector<ColumnPart>{{device.get(), 2}}, Element::float32, 2, nullptr, shift.get(), nullptr, true, device.get(),
+                      nullptr);
+    EXPECT_TRUE(std::isnan(device.fetch()[0]));
+    EXPECT_EQ(device.fetch()[1], 2);
+    EXPECT_EQ(device.fetch()[2], 7);
+    EXPECT_EQ(device.fetch()[3], 0);
 }
 
 TEST_F(CudaKernels, MagnitudesAreBitwiseTheCpuVersions) {

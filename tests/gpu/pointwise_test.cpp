@@ -30,24 +30,35 @@ TEST(JoinColumns, IsTheDefinition) {
     const auto scale = normal_values(columns, 4), shift = normal_values(columns, 5), residual = normal_values(rows * columns, 6);
     int compared = 0;
     for (const bool scaled : {false, true})
-        for (const bool added : {false, true})
-            for (const bool relu : {false, true}) {
-                std::vector<float> out(rows * columns, -7);
-                join_columns_cpu(parts, Element::float32, rows, scaled ? scale.data() : nullptr, scaled ? shift.data() : nullptr,
-                                 added ? residual.data() : nullptr, relu, out.data());
-                std::int64_t first = 0;
-                for (std::size_t k = 0; k < widths.size(); first += widths[k++])
-                    for (std::int64_t row = 0; row < rows; ++row)
-                        for (std::int64_t i = 0; i < widths[k]; ++i, ++compared) {
-                            const std::int64_t column = first + i;
-                            double expected = values[k][row * widths[k] + i];
-                            if (scaled) expected = expected * scale[column] + shift[column];
-                            if (added) expected += residual[row * columns + column];
-                            if (relu) expected = std::fmax(expected, 0);
-                            ASSERT_NEAR(out[row * columns + column], expected, 4e-7 * (1 + std::abs(expected)));
-                        }
-            }
-    EXPECT_EQ(compared, 8 * rows * columns);
+        for (const bool shifted : {false, true})
+            for (const bool added : {false, true})
+                for (const bool relu : {false, true}) {
+                    std::vector<float> out(rows * columns, -7);
+                    join_columns_cpu(parts, Element::float32, rows, scaled ? scale.data() : nullptr, shifted ? shift.data() : nullptr,
+                                     added ? residual.data() : nullptr, relu, out.data());
+                    std::int64_t first = 0;
+                    for (std::size_t k = 0; k < widths.size(); first += widths[k++])
+                        for (std::int64_t row = 0; row < rows; ++row)
+                            for (std::int64_t i = 0; i < widths[k]; ++i, ++compared) {
+                                const std::int64_t column = first + i;
+                                double expected = values[k][row * widths[k] + i];
+                                if (scaled) expected *= scale[column];
+                                if (shifted) expected += shift[column];
+                                if (added) expected += residual[row * columns + column];
+                                if (relu) expected = std::fmax(expected, 0);
+                                ASSERT_NEAR(out[row * columns + column], expected, 4e-7 * (1 + std::abs(expected)));
+                            }
+                }
+    EXPECT_EQ(compared, 16 * rows * columns);
+}
+
+TEST(JoinColumns, WorksInPlaceAndKeepsNan) {
+    constexpr float inf = std::numeric_limits<float>::infinity();
+    std::vector<float> values{std::numeric_limits<float>::quiet_NaN(), -inf, inf, -1, 2, -3};
+    const std::vector<float> shift{1, 2, 3};
+    join_columns_cpu(std::vector<ColumnPart>{{values.data(), 3}}, Element::float32, 2, nullptr, shift.data(), nullptr, true, values.data());
+    EXPECT_TRUE(std::isnan(values[0]));
+    EXPECT_EQ(std::vector<float>(values.begin() + 1, values.end()), (std::vector<float>{0, inf, 0, 4, 0}));
 }
 
 TEST(JoinColumns, RoundsBfloat16ToTheNearestEvenAndKeepsNan) {

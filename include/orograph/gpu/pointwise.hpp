@@ -10,7 +10,7 @@ namespace orograph::gpu {
 
 // The columns of `out` are those of the parts, one behind the other: value * scale + shift + residual, then, where `relu`, 0 for what is
 // negative; NaN stays. In float32, every product and sum rounded once, the result once to `element`. scale, shift: [columns of out]
-// float32, both null where there are none; residual: as `out`, null where there is none. Host memory.
+// float32; residual: as `out`; null where there is none. A single part may be `out` itself. Host memory.
 void join_columns_cpu(std::span<const ColumnPart> parts, Element element, std::int64_t rows, const float* scale, const float* shift,
                       const void* residual, bool relu, void* out);
 

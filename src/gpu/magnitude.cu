@@ -1,31 +1,9 @@
-#include "bfloat16.cuh"
 #include "device.cuh"
 #include "launch.hpp"
 
 namespace orograph::gpu {
 
 namespace {
-
-template <class Value>
-__global__ void finish_layer(Value* values, std::size_t count, std::size_t columns, const float* bias, const Value* residual, bool relu) {
-    for (std::size_t i = first_index(); i < count; i += grid_stride()) {
-        float value = to_float(values[i]);
-        if (bias != nullptr) value = __fadd_rn(value, bias[i % columns]);
-        if (residual != nullptr) value = __fadd_rn(value, to_float(residual[i]));
-        if (relu && value < 0) value = 0;
-        assign(values[i], value);
-    }
-}
-
-template <class Value>
-cudaError_t launch_finish(void* values, std::int64_t rows, std::int64_t columns, const float* bias, const void* residual, bool relu,
-                          cudaStream_t stream) {
-    const auto count = static_cast<std::size_t>(rows * columns);
-    if (count == 0) return cudaSuccess;
-    finish_layer<<<block_count(count), block_threads, 0, stream>>>(static_cast<Value*>(values), count, static_cast<std::size_t>(columns),
-                                                                   bias, static_cast<const Value*>(residual), relu);
-    return cudaGetLastError();
-}
 
 // The magnitude in a 32-bit word: of one float32, or the greater of two bfloat16.
 __device__ unsigned int magnitude(unsigned int word, bool two) {
@@ -53,12 +31,6 @@ __global__ void raise_to_magnitude(const unsigned int* words, std::size_t count,
 }
 
 }  // namespace
-
-cudaError_t launch_finish_layer(void* values, Element element, std::int64_t rows, std::int64_t columns, const float* bias,
-                                const void* residual, bool relu, cudaStream_t stream) {
-    const auto launch = element == Element::float32 ? launch_finish<float> : launch_finish<__nv_bfloat16>;
-    return launch(values, rows, columns, bias, residual, relu, stream);
-}
 
 cudaError_t launch_raise_to_magnitude(const void* values, Element element, std::int64_t count, std::uint32_t* slot, cudaStream_t stream) {
     if (count == 0) return cudaSuccess;
