@@ -71,7 +71,7 @@ __global__ void join_columns(const __grid_constant__ PartPack parts, std::int64_
         }
 }
 
-// Whether every thread's numbers lie within one part and begin where a load of 16 bytes may. Null is.
+// Whether every thread's numbers lie within one part and begin where a load of 16 bytes may; what is not there (null) does.
 bool is_aligned(const PartPack& parts, std::int64_t width, std::initializer_list<const void*> others) {
     const auto aligned = [](const void* address) { return reinterpret_cast<std::uintptr_t>(address) % load_bytes == 0; };
     bool result = std::all_of(others.begin(), others.end(), aligned) && parts.columns % width == 0;
