@@ -88,6 +88,21 @@ protected:
         ASSERT_EQ(device_out.fetch(), expected) << parts.size() << " parts, " << rows << " rows";
     }
 
+    // residual: empty where there is none.
+    template <class Stored>
+    static void expect_joined_in_place(const std::vector<Stored>& values, const std::vector<Stored>& residual, Element element,
+                                       std::int64_t rows, const std::vector<float>& shift, bool relu) {
+        const std::int64_t columns = std::ssize(shift);
+        auto expected = values;
+        join_columns_cpu(std::vector<ColumnPart>{{expected.data(), columns}}, element, rows, nullptr, shift.data(),
+                         residual.empty() ? nullptr : residual.data(), relu, expected.data());
+        const DeviceArray<Stored> device(values), device_residual(residual);
+        const DeviceArray<float> device_shift(shift);
+        join_columns_cuda(std::vector<ColumnPart>{{device.get(), columns}}, element, rows, nullptr, device_shift.get(),
+                          residual.empty() ? nullptr : device_residual.get(), relu, device.get(), nullptr);
+        ASSERT_EQ(device.fetch(), expected) << rows << " rows of " << columns;
+    }
+
     static void fold_on_device(const SyntheticLayers& network, HostFold& out) {
         std::vector<std::unique_ptr<DeviceArray<float>>> parameters, states;
         for (const auto& values : network.parameters()) parameters.push_back(std::make_unique<DeviceArray<float>>(values));
@@ -175,11 +190,12 @@ TEST_F(CudaKernels, FoldIsBitwiseTheCpuVersion) {
 
 // Of one part and more than one launch takes; of odd widths, and of widths that are read 16 bytes at once.
 TEST_F(CudaKernels, JoinedColumnsAreBitwiseTheCpuVersion) {
+    const std::vector<int> every_mode{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, some_modes{0, 5, 10, 15};
     int compared = 0;
-    for (const std::int64_t rows : {1, 37, 3'001})
+    for (const std::int64_t rows : {1, 37, 10'007})
         for (const auto& [part_count, unit] :
-             {std::pair<std::size_t, std::int64_t>{1, 1}, {1, 24}, {3, 1}, {3, 8}, {2, 600}, {33, 1}, {70, 8}})
-            for (int mode = 0; mode<16; mode += rows> 1000 ? 5 : 1) {
+             {std::pair<std::size_t, std::int64_t>{1, 1}, {1, 24}, {1, 64}, {3, 1}, {3, 8}, {2, 300}, {33, 1}, {70, 1}, {70, 8}})
+            for (const int mode : rows < 1000 ? every_mode : some_modes) {
                 std::vector<std::vector<float>> parts;
                 std::int64_t columns = 0;
                 for (std::size_t k = 0; k < part_count; ++k) {
@@ -195,7 +211,22 @@ TEST_F(CudaKernels, JoinedColumnsAreBitwiseTheCpuVersion) {
                               {scale, shift, residual});
                 ++compared;
             }
-    EXPECT_EQ(compared, 7 * (16 + 16 + 4));
+    EXPECT_EQ(compared, 9 * (16 + 16 + 4));
+}
+
+// As a layer is finished: bias, residual and ReLU.
+TEST_F(CudaKernels, InPlaceJoinIsBitwiseTheCpuVersion) {
+    int compared = 0;
+    for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {37, 10}, {1001, 64}, {100'003, 7}})
+        for (const bool relu : {false, true}) {
+            const auto count = static_cast<std::size_t>(rows * columns);
+            const auto values = normal_values(count, 0), residual = normal_values(count, 1),
+                       bias = normal_values(static_cast<std::size_t>(columns), 2);
+            expect_joined_in_place(values, residual, Element::float32, rows, bias, relu);
+            expect_joined_in_place(upper_halves(values), {}, Element::bfloat16, rows, bias, relu);
+            ++compared;
+        }
+    EXPECT_EQ(compared, 8);
 }
 
 TEST_F(CudaKernels, JoinsInPlaceAndKeepsNan) {

@@ -52,13 +52,44 @@ TEST(JoinColumns, IsTheDefinition) {
     EXPECT_EQ(compared, 16 * rows * columns);
 }
 
-TEST(JoinColumns, WorksInPlaceAndKeepsNan) {
+// In place, as a layer is finished.
+TEST(JoinColumns, AddsBiasAndResidualAndCutsOff) {
+    constexpr std::int64_t rows = 13, columns = 7;
+    const auto values = normal_values(rows * columns, 0), residual = normal_values(rows * columns, 1), bias = normal_values(columns, 2);
+    int compared = 0;
+    for (const bool with_bias : {false, true})
+        for (const bool with_residual : {false, true})
+            for (const bool relu : {false, true}) {
+                auto out = values;
+                join_columns_cpu(std::vector<ColumnPart>{{out.data(), columns}}, Element::float32, rows, nullptr,
+                                 with_bias ? bias.data() : nullptr, with_residual ? residual.data() : nullptr, relu, out.data());
+                for (std::size_t i = 0; i < out.size(); ++i, ++compared) {
+                    const double expected =
+                        static_cast<double>(values[i]) + (with_bias ? bias[i % columns] : 0) + (with_residual ? residual[i] : 0);
+                    ASSERT_NEAR(out[i], relu ? std::fmax(expected, 0) : expected, 3e-7 * (1 + std::abs(expected)));
+                }
+            }
+    EXPECT_EQ(compared, 8 * rows * columns);
+}
+
+TEST(JoinColumns, RoundsInPlaceToTheNearestEven) {
+    // 1 + 1/128 is the next after 1; halfway cases go to the even one.
+    std::vector<std::uint16_t> values{0x3f80, 0x3f81, 0x3f80, 0x7f80};
+    const std::vector<float> bias{1.0F / 256, 1.0F / 256, 1.01F / 256, 1};
+    join_columns_cpu(std::vector<ColumnPart>{{values.data(), 4}}, Element::bfloat16, 1, nullptr, bias.data(), nullptr, false,
+                     values.data());
+    EXPECT_EQ(values, (std::vector<std::uint16_t>{0x3f80, 0x3f82, 0x3f81, 0x7f80}));
+    EXPECT_EQ(std::bit_cast<float>(std::uint32_t{0x3f82} << 16), 1 + 2.0F / 128);
+}
+
+TEST(JoinColumns, KeepsNan) {
     constexpr float inf = std::numeric_limits<float>::infinity();
-    std::vector<float> values{std::numeric_limits<float>::quiet_NaN(), -inf, inf, -1, 2, -3};
-    const std::vector<float> shift{1, 2, 3};
-    join_columns_cpu(std::vector<ColumnPart>{{values.data(), 3}}, Element::float32, 2, nullptr, shift.data(), nullptr, true, values.data());
+    std::vector<float> values{std::numeric_limits<float>::quiet_NaN(), -inf, inf, -1};
+    join_columns_cpu(std::vector<ColumnPart>{{values.data(), 4}}, Element::float32, 1, nullptr, nullptr, nullptr, true, values.data());
     EXPECT_TRUE(std::isnan(values[0]));
-    EXPECT_EQ(std::vector<float>(values.begin() + 1, values.end()), (std::vector<float>{0, inf, 0, 4, 0}));
+    EXPECT_EQ(values[1], 0);
+    EXPECT_EQ(values[2], inf);
+    EXPECT_EQ(values[3], 0);
 }
 
 TEST(JoinColumns, RoundsBfloat16ToTheNearestEvenAndKeepsNan) {
