@@ -21,6 +21,7 @@ from .scales import Scale, number
 from .solutions import solutions_caption
 from .style import SETTINGS
 from .surface import draw_surface
+from .ticks import number_whole
 from .valley import choose_valley_scale
 
 PLANE_PAINTERS = {"contour": draw_contour, "filled": draw_filled, "surface": draw_surface}
@@ -134,6 +135,8 @@ def add_colour_bar(figure: Figure, panels: list, mappable: ScalarMappable, scale
 
 
 def finish(figure: Figure, surfaces: list[xr.Dataset], title: str | None, note: str) -> None:
+    """Gives a drawn figure its title, its caption, and whole numbers at the axes."""
+    number_whole(figure)
     above = title if title is not None else common_title(surfaces) if len(surfaces) > 1 else ""
     if above:
         figure.suptitle(above, fontsize=11)

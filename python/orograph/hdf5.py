@@ -9,18 +9,34 @@ from .errors import ExitCode, OrographError
 
 
 def open_file(path: Path) -> h5py.File:
-    """Opens for reading without a lock, so that a job may go on writing. OrographError: missing, unreadable, not HDF5."""
+    """Opens for reading, so that a job may go on writing. OrographError: missing, unreadable, not HDF5, open here in a way that forbids it."""
     if not path.exists():
         raise OrographError(ExitCode.NO_INPUT, f"{path}: no such file")
     if path.is_dir():
         raise OrographError(ExitCode.NO_INPUT, f"{path} is a folder; name a surface file in it")
     try:
         with path.open("rb"):
-            return h5py.File(path, "r", locking=False)
+            return open_beside(path)
     except PermissionError:
         raise OrographError(ExitCode.NO_INPUT, f"{path}: no permission to read it") from None
-    except OSError:
+    except OSError as error:
+        if "already open" in str(error) or "flag values" in str(error):
+            raise OrographError(ExitCode.DATA, f"{path} is open in this program in a way that forbids reading it; close it there") from None
         raise OrographError(ExitCode.DATA, f"{path} is not an HDF5 file, or is cut short; name the .h5 file that orograph wrote") from None
+
+
+def open_beside(path: Path) -> h5py.File:
+    """Opens without a lock, or, where this program has the file open already, with the locking of that.
+
+    HDF5 refuses to open a file twice in one program with unlike locking.
+    """
+    for locking in (False, None):
+        try:
+            return h5py.File(path, "r", locking=locking)
+        except OSError as error:
+            if "locking" not in str(error):
+                raise
+    return h5py.File(path, "r", locking=True)
 
 
 def is_dataset(group: h5py.Group, name: str) -> bool:

@@ -218,3 +218,22 @@ def test_a_narrow_plane_is_stretched_and_says_so(tmp_path):
     figure = make_figure("filled", [write_surface(tmp_path / "narrow.h5", axes, values)])
     assert panels(figure)[0].get_aspect() == pytest.approx(0.6 * 40 / 5)
     assert "y is drawn 4.8 times as long as x" in figure._supxlabel.get_text()
+
+
+@pytest.mark.parametrize("size", [1e20, 1e-9, 1.0])
+def test_numbers_at_axes_are_whole(tmp_path, size):
+    """No factor beside the axis; labels are the ticks' places to a twentieth of their distance."""
+    axes = {"x": np.linspace(-1, 1, 9) * size, "y": np.linspace(-0.5, 0.75, 6) * size}
+    plane = write_surface(tmp_path / "plane.h5", axes, {"train_loss": bowl(*np.meshgrid(*axes.values(), indexing="ij"))})
+    line = write_surface(tmp_path / "line.h5", {"x": axes["x"]}, {"train_loss": (np.linspace(1, 2, 9) + 1e-7) * size})
+    figures = [make_figure("contour", [plane]), make_figure("surface", [plane])]
+    figures.append(line_figure([orograph.open(line)], [line], ["train_loss"], LINEAR))
+    compared = 0
+    for axis in (axis for figure in figures for axes in panels(figure) for axis in (axes.xaxis, axes.yaxis)):
+        places = axis.get_majorticklocs()
+        labels = axis.get_major_formatter().format_ticks(places)
+        assert axis.get_major_formatter().get_offset() == ""
+        for label, place in zip(labels, places, strict=True):
+            assert float(label.replace("\N{MINUS SIGN}", "-")) == pytest.approx(place, abs=0.05 * (places[1] - places[0]))
+            compared += 1
+    assert compared > 20

@@ -186,3 +186,11 @@ def test_li_is_refused_where_it_cannot_be(tmp_path):
         with pytest.raises(orograph.OrographError) as caught:
             orograph.open(path, li=wish)
         assert caught.value.exit_code == 65
+
+
+@pytest.mark.parametrize("mode", ["r", "r+"])
+@pytest.mark.parametrize("locking", [None, True, False, "best-effort"])
+def test_a_file_that_this_program_has_open_is_whole(tmp_path, mode, locking):
+    path = write_plane(tmp_path / "plane.h5")
+    with h5py.File(path, mode, locking=locking):
+        assert dict(orograph.open(path).sizes) == {"x": 9, "y": 6}
