@@ -84,6 +84,13 @@ std::int64_t image_count(const data::Dataset& dataset) {
     return images;
 }
 
+// The numbers that all images of a data set are made of.
+double values_of(const data::Dataset& dataset) {
+    double values = 0;
+    for (const auto& split : dataset.splits) values += static_cast<double>(split.images.numel());
+    return values;
+}
+
 void print_network(const Inputs& inputs) {
     const auto& network = inputs.network;
     std::cout << "network    " << network.architecture << ", " << network.space.parameter_count() << " parameters in "
@@ -162,14 +169,13 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
         if (training) step_s = measure_step_s(first, *training, resources);
     });
     if (world.rank() != 0) return ExitCode::done;
-    const double images = static_cast<double>(image_count(inputs.dataset));
     const double network_flops = 2.0 * static_cast<double>(inputs.network.multiply_adds());
     print_network(inputs);
     std::cout << "path       " << speed.path << "\n";
     std::cout << "evaluator  " << speed.evaluator << ", " << resources.threads << " threads a rank, " << resources.device << "\n";
     std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank ("
               << std::round(speed.images_per_s * network_flops / 1e8) / 10 << " GFLOP/s)\n";
-    std::cout << "memory     " << human_bytes(images * inputs.dataset.channels * 1024 * 4) << " of images a rank\n";
+    std::cout << "memory     " << human_bytes(4 * values_of(inputs.dataset)) << " of images a rank\n";
     if (trains(config.job)) {
         print_training(config, recipe_of(first.train), inputs, speed, step_s, world.size());
     } else {

@@ -10,29 +10,38 @@ namespace orograph::app {
 
 namespace {
 
-// The user's own network, which must take the data as they are.
-model::Network load_exported_network(const std::string& file, const data::Dataset& dataset) {
-    model::Network network = model::load_exported(file);
+bool is_exported(const Config& config) {
+    return config.model.architecture == model::exported_architecture;
+}
+
+// The user's own network must take the data as they are.
+void check_exported(const model::Network& network, const std::string& file, const data::Dataset& dataset) {
     const auto [channels, height, width] = network.ops.front().shape;
     const auto images = dataset.splits.front().images.sizes();
     OROGRAPH_VALIDATE(images.slice(1) == at::IntArrayRef({channels, height, width}), ExitCode::data, "the exported model ", file,
                       " takes images of ", channels, "x", height, "x", width, ", and ", dataset.set, " gives ", images[1], "x", images[2],
-                      "x", images[3], " (28x28 is padded to 32x32); export it with an example of these: torch.zeros(2, ", images[1], ", ",
-                      images[2], ", ", images[3], ")");
+                      "x", images[3], "; export it with an example of these: torch.zeros(2, ", images[1], ", ", images[2], ", ", images[3],
+                      ")");
     OROGRAPH_VALIDATE(network.classes == dataset.classes, ExitCode::data, "the exported model ", file, " gives logits for ",
                       network.classes, " classes, and ", dataset.set, " has ", dataset.classes, "; choose other data, or another model");
-    return network;
 }
 
-model::Network network_of(const Config& config, const data::Dataset& dataset) {
-    if (config.model.architecture != model::exported_architecture)
-        return model::build_network(config.model.architecture, dataset.channels, dataset.classes);
-    model::Network network = load_exported_network(config.model.file, dataset);
-    OROGRAPH_VALIDATE(!trains(config.job) || !network.graph, ExitCode::unavailable, "the exported model ", config.model.file,
+// Data and the network that takes them: its sizes come from them, or they keep the size that the user's own network was exported for.
+void load_data_and_network(const Config& config, Inputs& inputs) {
+    data::Source source = source_of(config.data);
+    if (!is_exported(config)) {
+        inputs.dataset = data::load(source);
+        inputs.network = model::build_network(config.model.architecture, inputs.dataset.channels, inputs.dataset.classes);
+        return;
+    }
+    inputs.network = model::load_exported(config.model.file);
+    source.image = inputs.network.ops.front().shape;
+    inputs.dataset = data::load(source);
+    check_exported(inputs.network, config.model.file, inputs.dataset);
+    OROGRAPH_VALIDATE(!trains(config.job) || !inputs.network.graph, ExitCode::unavailable, "the exported model ", config.model.file,
                       " cannot be trained here, only surveyed: what it does in training is known for the compiled evaluator's operations "
                       "only, and not for ",
-                      evaluate::why_not_compiled(network), "; train it in PyTorch");
-    return network;
+                      evaluate::why_not_compiled(inputs.network), "; train it in PyTorch");
 }
 
 // Those of a checkpoint, of the export itself, or fresh ones.
@@ -88,8 +97,7 @@ data::Source source_of(const DataSection& section) {
 Inputs load_inputs(const Config& config) {
     // The weights are the likeliest to be wrong and the quickest to read, but their shapes depend on the data.
     Inputs inputs;
-    inputs.dataset = data::load(source_of(config.data));
-    inputs.network = network_of(config, inputs.dataset);
+    load_data_and_network(config, inputs);
     if (trains(config.job)) {
         inputs.weights = weights_of(config.model, inputs.network);
         return inputs;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <span>
 #include <string_view>
 
 namespace orograph::data {
@@ -14,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t padded_side = 28;      // MNIST's
-constexpr std::int64_t usual_classes = 1000;  // ImageNet's: more need as many images, or data.classes
+constexpr std::int64_t most_values = std::int64_t{1} << 24;  // of one image: 64 MiB in float32
+constexpr std::int64_t usual_classes = 1000;                 // ImageNet's: more need as many images, or data.classes
 
 void check_keys(const Source& source) {
     OROGRAPH_VALIDATE(source.folder.empty(), ExitCode::config, "data.folder is not for data.set: ", own_set,
@@ -63,20 +64,32 @@ void check_types(const StoredArray& images, const StoredArray& labels) {
     OROGRAPH_VALIDATE(images.shape[0] > 0, ExitCode::data, show(images), ": there are no images");
 }
 
+void check_size(const StoredArray& images) {
+    std::int64_t values = 1;
+    for (const std::int64_t size : std::span(images.shape).subspan(1)) {
+        OROGRAPH_VALIDATE(size >= 1 && size <= most_values / values, ExitCode::data, show(images),
+                          size < 1 ? ": its images are empty" : cat(": an image has more than ", most_values, " values"),
+                          "; the order is [N, channels, height, width]");
+        values *= size;
+    }
+}
+
+// What the networks of the table take.
 void check_image_shape(const StoredArray& images) {
     const std::int64_t channels = images.shape[1], height = images.shape[2], width = images.shape[3];
     OROGRAPH_VALIDATE(channels == 1 || channels == 3, ExitCode::data, show(images), ": ", channels,
-                      " channels, and the networks take 1 or 3; the order is [N, channels, height, width]");
+                      " channels, and the networks of the table take 1 or 3; the order is [N, channels, height, width]");
     const bool padded = height == padded_side && width == padded_side && images.type == "uint8";
     OROGRAPH_VALIDATE(padded || (height == network_side && width == network_side), ExitCode::data, show(images), ": images of ", height,
-                      "x", width, " pixels, and the networks take ", network_side, "x", network_side,
-                      "; resize or pad them (only uint8 images of 28x28 are padded here)");
+                      "x", width, " pixels, and the networks of the table take ", network_side, "x", network_side,
+                      "; resize or pad them (only uint8 images of 28x28 are padded here), or export a network that takes them");
 }
 
-RawSplit open_split(const fs::path& path, const std::string& name) {
+RawSplit open_split(const fs::path& path, const std::string& name, bool any_size) {
     ArrayFile file = open_file(path, name);
     check_types(file.images, file.labels);
-    check_image_shape(file.images);
+    check_size(file.images);
+    if (!any_size) check_image_shape(file.images);
     const auto& shape = file.images.shape;
     return {.name = name,
             .where = file.images.where,
@@ -89,12 +102,14 @@ RawSplit open_split(const fs::path& path, const std::string& name) {
             .read = std::move(file.read_images)};
 }
 
-void check_alike(const RawSplit& first, const RawSplit& other) {
+void check_alike(const RawSplit& first, const RawSplit& other, const std::optional<ImageShape>& image) {
+    const std::int64_t wider = 2 * (margin_of(first, image) - margin_of(other, image));
     const auto words = [](const RawSplit& split) {
         return cat(split.where, " holds ", split.pixel == Pixel::uint8 ? "uint8" : "float32", " images of ", split.channels,
-                   split.channels == 1 ? " channel" : " channels");
+                   split.channels == 1 ? " channel" : " channels", " and ", split.height, "x", split.width, " pixels");
     };
-    OROGRAPH_VALIDATE(first.channels == other.channels && first.pixel == other.pixel, ExitCode::data, words(first), ", and ", words(other),
+    const bool alike = first.channels == other.channels && first.height + wider == other.height && first.width + wider == other.width;
+    OROGRAPH_VALIDATE(alike && first.pixel == other.pixel, ExitCode::data, words(first), ", and ", words(other),
                       "; all splits must be alike");
 }
 
@@ -126,8 +141,8 @@ RawSet open_arrays(const Source& source) {
     check_keys(source);
     RawSet raw;
     for (const std::string& name : source.splits) {
-        raw.splits.push_back(open_split(source.files.at(name), name));
-        check_alike(raw.splits.front(), raw.splits.back());
+        raw.splits.push_back(open_split(source.files.at(name), name, source.image.has_value()));
+        check_alike(raw.splits.front(), raw.splits.back(), source.image);
     }
     raw.channels = static_cast<int>(raw.splits.front().channels);
     raw.classes = source.classes ? *source.classes : count_classes(raw.splits);

@@ -55,6 +55,7 @@ Dataset load(const Source& source) {
     for (RawSplit& split : raw.splits) {
         if (source.corrupt && split.name == "train") corrupt_labels(*source.corrupt, dataset.classes, split.labels);
         const auto indices = select(source, split.name, split.size());
+        split.margin = margin_of(split, source.image);
         dataset.splits.push_back(make_resident(split, indices, dataset.normalization, dataset.classes, digest));
         split = {};  // frees what a known set holds in memory
     }

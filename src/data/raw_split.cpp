@@ -15,4 +15,10 @@ RawSplit in_memory(std::int64_t channels, std::int64_t side, std::vector<std::by
     return raw;
 }
 
+std::int64_t margin_of(const RawSplit& split, const std::optional<ImageShape>& image) {
+    const bool padded = split.pixel == Pixel::uint8 && split.height == padded_side && split.width == padded_side;
+    const bool wanted = !image || ((*image)[1] == network_side && (*image)[2] == network_side);
+    return padded && wanted ? (network_side - padded_side) / 2 : 0;
+}
+
 }  // namespace orograph::data

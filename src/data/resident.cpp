@@ -11,8 +11,6 @@
 namespace orograph::data {
 namespace {
 
-constexpr std::int64_t plane_size = network_side * network_side;
-
 // The float32 of each byte value in one channel: one division, subtraction and division, as torchvision's ToTensor and Normalize.
 std::array<float, 256> normalized_bytes(float mean, float std) {
     std::array<float, 256> values{};
@@ -20,14 +18,23 @@ std::array<float, 256> normalized_bytes(float mean, float std) {
     return values;
 }
 
-// `image` is one image [C, height, width] of Stored, `out` its place [C, 32, 32]; value(channel, stored) normalises.
+// The sides of a resident image.
+std::int64_t height_of(const RawSplit& raw) {
+    return raw.height + 2 * raw.margin;
+}
+
+std::int64_t width_of(const RawSplit& raw) {
+    return raw.width + 2 * raw.margin;
+}
+
+// `image` is one image [C, height, width] of Stored, `out` its place with the margin around it; value(channel, stored) normalises.
 template <class Stored, class Value>
 void place_image(const RawSplit& raw, const std::byte* image, float* out, const Value& value) {
-    const std::int64_t top = (network_side - raw.height) / 2, left = (network_side - raw.width) / 2;
+    const std::int64_t plane_size = height_of(raw) * width_of(raw);
     for (std::size_t c = 0; c < static_cast<std::size_t>(raw.channels); ++c, out += plane_size) {
         std::fill_n(out, plane_size, value(c, Stored{0}));
         for (std::int64_t y = 0; y < raw.height; ++y) {
-            float* row = out + (y + top) * network_side + left;
+            float* row = out + (y + raw.margin) * width_of(raw) + raw.margin;
             for (std::int64_t x = 0; x < raw.width; ++x, image += sizeof(Stored)) {
                 Stored stored;
                 std::memcpy(&stored, image, sizeof(Stored));
@@ -51,7 +58,8 @@ public:
         } else {
             place_image<float>(raw_, image, out, [this](std::size_t c, float stored) { return (stored - mean_[c]) / std_[c]; });
         }
-        const bool finite = std::all_of(out, out + raw_.channels * plane_size, [](float value) { return std::isfinite(value); });
+        const std::int64_t values = raw_.channels * height_of(raw_) * width_of(raw_);
+        const bool finite = std::all_of(out, out + values, [](float value) { return std::isfinite(value); });
         OROGRAPH_VALIDATE(finite, ExitCode::data, raw_.where, ": image ", index,
                           " has a pixel that is NaN or infinite, or is so once normalised; repair the file, or check data.normalize");
     }
@@ -77,7 +85,7 @@ void add_labels(Fingerprint& digest, std::span<const std::int64_t> labels, int c
 Split make_resident(const RawSplit& raw, std::span<const std::int64_t> indices, const Normalization& constants, int classes,
                     Fingerprint& digest) {
     const auto count = static_cast<std::int64_t>(indices.size());
-    Split split{raw.name, at::empty({count, raw.channels, network_side, network_side}, at::kFloat), at::empty({count}, at::kLong)};
+    Split split{raw.name, at::empty({count, raw.channels, height_of(raw), width_of(raw)}, at::kFloat), at::empty({count}, at::kLong)};
     const Normalizer normalizer(raw, constants);
     auto* images = split.images.data_ptr<float>();
     auto* labels = split.labels.data_ptr<std::int64_t>();
@@ -94,7 +102,7 @@ Split make_resident(const RawSplit& raw, std::span<const std::int64_t> indices, 
             const std::span image(block.data() + static_cast<std::size_t>(*next - first) * raw.image_bytes(), raw.image_bytes());
             digest.add(image);
             normalizer.place(*next, image.data(), images);
-            images += raw.channels * plane_size;
+            images += split.images.stride(0);
             *labels++ = raw.labels[static_cast<std::size_t>(*next)];
         }
     }

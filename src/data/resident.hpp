@@ -9,10 +9,7 @@
 
 namespace orograph::data {
 
-// The side of the images that the networks take.
-inline constexpr std::int64_t network_side = 32;
-
-// Reads the images `indices` (ascending) of a split, normalises them, puts smaller ones in the middle of zero pixels, and adds the split's
+// Reads the images `indices` (ascending) of a split, normalises them, surrounds them by their margin of zero pixels, and adds the split's
 // name, the images as stored and their labels to the digest. Error(data): an image is not finite then.
 Split make_resident(const RawSplit& raw, std::span<const std::int64_t> indices, const Normalization& constants, int classes,
                     Fingerprint& digest);

@@ -4,6 +4,7 @@ names; what is refused, on one rank and two.
 usage: exported_surfaces.py PROGRAM
 """
 
+import copy
 import json
 import sys
 import tempfile
@@ -53,28 +54,55 @@ def config_of(folder: Path, name: str, **sections) -> dict:
     return surface_config(folder, **defaults)
 
 
-def compare_surface(program: str, folder: Path, name: str, model: torch.nn.Module, data: dict) -> None:
-    """Every point of a plane, both splits, with BN statistics and all."""
-    path = write_config(folder / f"{name}.yaml", config_of(folder, name))
+def compare_surface(program: str, folder: Path, name: str, model: torch.nn.Module, splits: dict, way: str, **sections) -> None:
+    """Every point of a plane, both splits, with BN statistics and all. way: the evaluator that takes it."""
+    path = write_config(folder / f"{name}.yaml", config_of(folder, name, **sections))
     check = run(program, ["check", path], ranks=0)
-    expect(f"path       {PATHS[name]}" in check.stdout, f"{name}: check says {check.stdout}{check.stderr}")
+    expect(f"path       {way}" in check.stdout, f"{name}: check says {check.stdout}{check.stderr}")
+    memory = human_bytes(sum(4 * images.numel() for images, _ in splits.values()))
+    expect(f"memory     {memory} of images" in check.stdout, f"{name}: {memory} of images, and check says {check.stdout}")
     result = run(program, ["surface", path], ranks=2)
     expect(result.returncode == 0, f"{name}: exit code {result.returncode}: {result.stderr[-1000:]}")
-    expect(("auto takes the reference evaluator" in result.stderr) == (PATHS[name] == "reference"), f"{name}: log {result.stderr}")
+    expect(("auto takes the reference evaluator" in result.stderr) == (way == "reference"), f"{name}: log {result.stderr}")
     if faults:
         return
     centre = {key: tensor.clone() for key, tensor in model.state_dict().items()}
-    exact = models.make(name, 0).double()
+    exact = copy.deepcopy(model).double()
     with h5py.File(folder / f"{name}.h5") as file:
         directions = [{key: torch.from_numpy(value[()]) for key, value in file[f"directions/{axis}"].items()} for axis in "xy"]
         check_filters(name, centre, directions[0], {key for key, _ in model.named_parameters()})
         for i, j in np.ndindex(X[2], Y[2]):
             exact.load_state_dict(moved(centre, directions, [file["xcoordinates"][i], file["ycoordinates"][j]]), strict=True)
             for split in SPLITS:
-                loss, accuracy = evaluate(exact, *data[split])
+                loss, accuracy = evaluate(exact, *splits[split])
                 ours, right = file[f"{split}_loss"][i, j], file[f"{split}_acc"][i, j]
                 expect(abs(ours - loss) < TOLERANCE * loss, f"{name} at ({i}, {j}): {split} loss {ours}, PyTorch {loss}")
                 expect(right == accuracy, f"{name} at ({i}, {j}): {split} accuracy {right}, PyTorch {accuracy}")
+
+
+def human_bytes(count: int) -> str:
+    """As `check` writes it."""
+    return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.1f} KiB"
+
+
+def compare_sizes(program: str, folder: Path, padded: dict) -> None:
+    """Networks take the images that they were exported for: MNIST's kind as it is stored, other sizes and numbers of channels from arrays."""
+    small = {split: (images[:, :, 2:-2, 2:-2], labels) for split, (images, labels) in padded.items()}
+    model = models.make("convolutional", 5)
+    orograph.export(model, torch.zeros(2, 1, 28, 28), folder / "stored.safetensors")
+    compare_surface(program, folder, "stored", model, small, "compiled")
+    random = np.random.default_rng(3)
+    for name, channels, height, width, kind in (("photographs", 3, 64, 64, "compiled"), ("spectra", 2, 24, 40, "reference")):
+        model = models.randomized(models.SmallConvolutional(channels, 7, torch.nn.ReLU if kind == "compiled" else torch.nn.ReLU6))
+        orograph.export(model, torch.zeros(2, channels, height, width), folder / f"{name}.safetensors")
+        data, files = {}, {}
+        for split in SPLITS:
+            pixels, labels = random.integers(0, 256, (40, channels, height, width), np.uint8), random.integers(0, 7, 40)
+            files[split] = str(folder / f"{name}-{split}.h5")
+            with h5py.File(files[split], "w") as file:
+                file["images"], file["labels"] = pixels, labels
+            data[split] = (torch.from_numpy(pixels.astype(np.float32) / np.float32(255)).double(), torch.from_numpy(labels))
+        compare_surface(program, folder, name, model, data, kind, data={"set": "arrays", "files": files, "classes": 7})
 
 
 def check_filters(name: str, centre: dict, direction: dict, parameters: set) -> None:
@@ -122,9 +150,9 @@ def check_refusals(program: str, folder: Path) -> None:
         rewrite(folder / "transformer.safetensors", folder / "wrong.safetensors", change)
         refused(program, folder, 65, [words, "wrong.safetensors"], "wrong")
     orograph.export(models.SmallConvolutional(channels=3), torch.zeros(2, 3, 32, 32), folder / "colour.safetensors")
-    refused(program, folder, 65, ["3x32x32", "1x32x32", "padded"], "colour")
-    orograph.export(models.SmallConvolutional(), torch.zeros(2, 1, 28, 28), folder / "small.safetensors")
-    refused(program, folder, 65, ["1x28x28", "torch.zeros(2, 1, 32, 32)"], "small")
+    refused(program, folder, 65, ["3x32x32", "1x32x32", "torch.zeros(2, 1, 32, 32)"], "colour")
+    orograph.export(models.SmallConvolutional(), torch.zeros(2, 1, 20, 28), folder / "small.safetensors")
+    refused(program, folder, 65, ["1x20x28", "torch.zeros(2, 1, 28, 28)"], "small")
     orograph.export(models.SmallConvolutional(classes=7), EXAMPLE, folder / "seven.safetensors")
     refused(program, folder, 65, ["7 classes", "10"], "seven")
     refused(program, folder, 69, ["aten::hardtanh", "evaluator=auto"], "mobile", evaluate={"evaluator": "compiled"})
@@ -159,7 +187,8 @@ def main() -> None:
         for seed, kind in enumerate(PATHS):
             model = models.make(kind, seed)
             orograph.export(model, EXAMPLE, folder / f"{kind}.safetensors")
-            compare_surface(program, folder, kind, model, data)
+            compare_surface(program, folder, kind, model, data, PATHS[kind])
+        compare_sizes(program, folder, data)
         check_refusals(program, folder)
         check_training(program, folder)
     print("\n".join([f"FAIL: {fault}" for fault in faults] + [f"{compared} things compared, {len(faults)} faults"]))

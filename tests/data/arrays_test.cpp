@@ -75,7 +75,24 @@ TEST_F(Arrays, SmallBytesArePaddedAsMnist) {
         padding += !inside;
     }
     EXPECT_EQ(padding, 2 * (1024 - 784));
-    EXPECT_THAT(data_error(made<float>({2, 1, 28, 28}, {1, 0})), HasSubstr("28x28 pixels, and the networks take 32x32"));
+    EXPECT_THAT(data_error(made<float>({2, 1, 28, 28}, {1, 0})), HasSubstr("28x28 pixels, and the networks of the table take 32x32"));
+}
+
+// The user's own network takes what it was exported for.
+TEST_F(Arrays, ImagesKeepTheirSizeForANetworkThatTakesAny) {
+    std::int64_t compared = 0;
+    for (const ImageShape& image : {ImageShape{1, 28, 28}, {3, 64, 48}, {5, 1, 7}}) {
+        Source source = made({2, image[0], image[1], image[2]}, {1, 0});
+        source.image = image;
+        const at::Tensor images = load(source).splits[0].images;
+        ASSERT_EQ(images.sizes(), (at::IntArrayRef{2, image[0], image[1], image[2]}));
+        for (std::int64_t k = 0; k < images.numel(); ++k, ++compared)
+            ASSERT_EQ(images.const_data_ptr<float>()[k], pixel_byte(k) / 255.0F) << k;
+    }
+    EXPECT_EQ(compared, 2 * (28 * 28 + 3 * 64 * 48 + 5 * 7));
+    Source source = made({2, 1, 28, 28}, {1, 0});
+    source.image = ImageShape{1, 32, 32};
+    EXPECT_EQ(load(source).splits[0].images.sizes(), (at::IntArrayRef{2, 1, 32, 32}));
 }
 
 TEST_F(Arrays, OneFileMayHoldBothSplitsInGroups) {
@@ -128,7 +145,7 @@ TEST_F(Arrays, SelectionsAreTheWholesRows) {
 
 TEST_F(Arrays, ShapesAndTypesAreChecked) {
     const std::vector<std::int64_t> two{0, 1};
-    EXPECT_THAT(data_error(made({2, 1, 64, 64}, two)), HasSubstr("images of 64x64 pixels, and the networks take 32x32"));
+    EXPECT_THAT(data_error(made({2, 1, 64, 64}, two)), HasSubstr("images of 64x64 pixels, and the networks of the table take 32x32"));
     EXPECT_THAT(data_error(made({2, 1, 32, 28}, two)), HasSubstr("32x28"));
     EXPECT_THAT(data_error(made({2, 32, 32, 3}, two)), HasSubstr("[2, 32, 32, 3]: 32 channels"));
     EXPECT_THAT(data_error(made({2, 32, 32}, two)), HasSubstr("four dimensions"));
@@ -177,9 +194,13 @@ TEST_F(Arrays, SplitsMustBeAlike) {
     Source source = made({2, 1, 32, 32}, {0, 1});
     source.splits = {"train", "test"};
     source.files["test"] = put_split(folder_ / "b.h5", {2, 3, 32, 32}, std::vector<std::int64_t>{0, 1});
-    EXPECT_THAT(data_error(source), HasSubstr("images of 3 channels; all splits must be alike"));
+    EXPECT_THAT(data_error(source), HasSubstr("images of 3 channels and 32x32 pixels; all splits must be alike"));
     source.files["test"] = put_split<float>(folder_ / "b.h5", {2, 1, 32, 32}, std::vector<std::int64_t>{0, 1});
-    EXPECT_THAT(data_error(source), HasSubstr("float32 images of 1 channel; all splits must be alike"));
+    EXPECT_THAT(data_error(source), HasSubstr("float32 images of 1 channel and 32x32 pixels; all splits must be alike"));
+    source.files["test"] = put_split(folder_ / "b.h5", {2, 1, 28, 28}, std::vector<std::int64_t>{0, 1});
+    EXPECT_EQ(load(source).splits[1].images.size(3), 32);  // padded
+    source.image = ImageShape{1, 28, 28};
+    EXPECT_THAT(data_error(source), HasSubstr("1 channel and 28x28 pixels; all splits must be alike"));
 }
 
 TEST_F(Arrays, KeysThatWouldBeIgnoredAreRefused) {

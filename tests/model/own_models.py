@@ -81,9 +81,12 @@ class Oddities(nn.Module):
 
 
 def make(name: str, seed: int) -> nn.Module:
-    """In evaluation mode; batch norms with scales, shifts and statistics of their own."""
     torch.manual_seed(seed)
-    model = {"transformer": SmallTransformer, "convolutional": SmallConvolutional, "mobile": small_mobile, "oddities": Oddities}[name]()
+    return randomized({"transformer": SmallTransformer, "convolutional": SmallConvolutional, "mobile": small_mobile, "oddities": Oddities}[name]())
+
+
+def randomized(model: nn.Module) -> nn.Module:
+    """In evaluation mode; batch norms with scales, shifts and statistics of their own."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight.data, module.running_var):

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -34,6 +35,9 @@ struct Corruption {
 // The value of Source::set for arrays in the user's own files.
 inline constexpr const char* own_set = "arrays";
 
+// One image's [C, H, W].
+using ImageShape = std::array<std::int64_t, 3>;
+
 // Which images to load. `limit` and `sample` exclude each other and act on each split.
 struct Source {
     std::string set = "fashion-mnist";                   // fashion-mnist | mnist | cifar10 | cifar100 | arrays
@@ -44,10 +48,11 @@ struct Source {
     std::optional<std::int64_t> limit;                   // the first n images, or all where there are fewer
     std::optional<Sample> sample;
     std::optional<Corruption> corrupt;
+    std::optional<ImageShape> image;         // what the user's own network takes; absent: 32x32 and 1 or 3 channels, as the table's
     std::optional<Normalization> normalize;  // absent: the known set's usual constants, mean 0 and std 1 for arrays
 };
 
-// One split, resident: images [N, C, 32, 32] float32 normalised, contiguous in NCHW; labels [N] int64. CPU.
+// One split, resident: images [N, C, H, W] float32 normalised, contiguous in NCHW; labels [N] int64. CPU.
 struct Split {
     std::string name;
     at::Tensor images;
@@ -72,9 +77,9 @@ const std::vector<std::string>& known_sets();
 
 // Reads and normalises. Known sets: IDX, plain or .gz (https://yann.lecun.com/exdb/mnist, Xiao et al. 2017), CIFAR binary version
 // (Krizhevsky 2009); their usual constants: Fashion-MNIST .2860/.3530, MNIST .1307/.3081, CIFAR Li et al.'s. Arrays: docs/design/data.md.
-// Byte images of 28x28 pixels are padded with two zero pixels on each side first. Sizes, types, counts and label ranges are checked before
-// anything is allocated for them. Error(config): unknown set, split, or impossible request; Error(no_input): a file is missing;
-// Error(data): it is not what it should be, or holds pixels that are not finite.
+// Byte images of 28x28 pixels are padded with two zero pixels on each side for a network that takes 32x32; all others keep their size.
+// Sizes, types, counts and label ranges are checked before anything is allocated for them. Error(config): unknown set, split, or impossible
+// request; Error(no_input): a file is missing; Error(data): it is not what it should be, or holds pixels that are not finite.
 Dataset load(const Source& source);
 
 // Rows [first, first+count) of a split as its own, compact tensors.
