@@ -1,42 +1,25 @@
 #include "resources.hpp"
 
 #include "instruction_set.hpp"
+#include "placement.hpp"
 
-#include "orograph/core/cores.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/gpu/device.hpp"
-
-#include <sched.h>
-
-#include <algorithm>
 
 namespace orograph::app {
 
 namespace {
-
-std::string affinity_mask() {
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    sched_getaffinity(0, sizeof(mask), &mask);
-    return {reinterpret_cast<const char*>(&mask), sizeof(mask)};
-}
-
-int choose_threads(const par::Communicator& node, int asked) {
-    const auto masks = par::all_gather(node, affinity_mask());
-    const auto sharers = std::count(masks.begin(), masks.end(), affinity_mask());
-    const int share = std::max(1, available_cores() / static_cast<int>(sharers));
-    if (asked > share) {
-        log::warn(cat("run.threads is ", asked, ", but each rank has ", share, " of ", available_cores(),
-                      " cores; with mpirun use --bind-to none or --map-by slot:PE=", asked));
-    }
-    return asked > 0 ? asked : share;
-}
 
 at::Device choose_device(const par::Communicator& node, const std::string& asked) {
     const int count = asked == "cpu" ? 0 : gpu::device_count();
     if (asked == "cuda") gpu::require_device(0);
     if (count == 0) return at::kCPU;
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device_index(node, count)));
+}
+
+void warn_of_placement(std::span<const RankCores> cores, int asked) {
+    const auto bound = par::read_binding(asked > 0 ? asked : even_share(cores));
+    if (const auto warning = placement_warning(cores, asked, bound); !warning.empty()) log::warn(warning);
 }
 
 }  // namespace
@@ -48,7 +31,9 @@ int device_index(const par::Communicator& node, int count) {
 Resources choose_resources(const par::Communicator& world, const RunSection& run) {
     const auto node = world.split_node();
     Resources resources;
-    resources.threads = choose_threads(node, run.threads);
+    resources.cores = gather_cores(world, node);
+    resources.threads = run.threads > 0 ? run.threads : share_of(resources.cores, static_cast<std::size_t>(world.rank()));
+    if (world.rank() == 0) warn_of_placement(resources.cores, run.threads);
     par::agree(world, [&] { resources.device = choose_device(node, run.device); });
     return resources;
 }

@@ -1,0 +1,130 @@
+#include "orograph/par/launch.hpp"
+
+#include "orograph/core/text.hpp"
+#include "orograph/par/environment.hpp"
+#include "orograph/par/mpi_access.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <initializer_list>
+
+namespace orograph::par {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// The first of `names` that is a number of at least 0; -1 where none is.
+int number_in(const Variables& variables, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+        const char* text = variables(name);
+        int value = 0;
+        if (text && std::from_chars(text, text + std::strlen(text), value).ec == std::errc() && value >= 0) return value;
+    }
+    return -1;
+}
+
+bool is_set(const Variables& variables, std::initializer_list<const char*> names) {
+    return std::ranges::any_of(names, [&](const char* name) { return variables(name) != nullptr; });
+}
+
+std::string value_of(const Variables& variables, const char* name) {
+    const char* text = variables(name);
+    return text ? text : "";
+}
+
+// Whether this MPI can join the tasks of `srun --mpi=pmi2`. OpenMPI does so by a component that not everybody builds, Debian for one does
+// not; where its components are built in there is no telling.
+bool speaks_pmi() {
+#if defined(OPEN_MPI)
+    Dl_info library{};
+    if (dladdr(reinterpret_cast<void*>(&MPI_Init), &library) == 0) return true;
+    std::error_code ignored;
+    bool components_are_files = false;
+    for (const auto& folder : fs::directory_iterator(fs::path(library.dli_fname).parent_path(), ignored)) {
+        if (!folder.path().filename().string().starts_with("openmpi") || !folder.is_directory(ignored)) continue;
+        if (fs::exists(folder.path() / "mca_pmix_s1.so", ignored) || fs::exists(folder.path() / "mca_pmix_s2.so", ignored)) return true;
+        components_are_files |= fs::exists(folder.path() / "mca_pml_ob1.so", ignored);
+    }
+    return !components_are_files;
+#else
+    return true;
+#endif
+}
+
+// Other libraries than OpenMPI may need none of these variables to find their peers under srun.
+constexpr bool needs_pmix =
+#if defined(OPEN_MPI)
+    true;
+#else
+    false;
+#endif
+
+// Several may be there, one from an outer launcher: only where all say one is it one.
+int most_ranks(const Variables& variables, bool in_step) {
+    int most = number_in(variables, {"OMPI_COMM_WORLD_SIZE"});
+    most = std::max(most, number_in(variables, {"PMI_SIZE"}));
+    most = std::max(most, number_in(variables, {"MV2_COMM_WORLD_SIZE"}));
+    return in_step ? std::max(most, number_in(variables, {"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"})) : most;
+}
+
+std::string trouble_of(const Variables& variables, int tasks) {
+    const auto type = value_of(variables, "SLURM_MPI_TYPE");
+    const auto promise = type.empty() || type == "none" ? std::string("without an MPI plugin (--mpi)") : cat("with --mpi=", type);
+    return cat("Slurm started ", tasks, " tasks ", promise, ", so ", library_version(), " cannot join them to ranks; start them with srun ",
+               "--mpi=pmix or with mpirun, or unset SLURM_STEP_ID to run this one alone");
+}
+
+}  // namespace
+
+const char* variable_of_process(const char* name) {
+    return std::getenv(name);
+}
+
+Launch read_launch(const Variables& variables) {
+    const bool in_step = is_set(variables, {"SLURM_STEP_ID"});
+    const bool by_pmix = is_set(variables, {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMIX_NAMESPACE"});
+    const bool by_pmi = is_set(variables, {"PMI_RANK", "PMI_FD", "PMI_PORT", "PMI_ID", "PALS_RANKID", "ALPS_APP_PE", "FLUX_TASK_RANK",
+                                           "MV2_COMM_WORLD_RANK", "MPI_LOCALRANKID", "JSM_NAMESPACE_RANK"});
+    const int ranks = most_ranks(variables, in_step);
+    const bool joined = by_pmix || (by_pmi && (!in_step || speaks_pmi())) || (in_step && !needs_pmix);
+    if (ranks == 1 || (ranks < 1 && !joined)) return {};
+    Launch launch{.start = joined ? Start::joined : Start::unjoined};
+    launch.rank = std::max(0, number_in(variables, {"PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "ALPS_APP_PE",
+                                                    "FLUX_TASK_RANK", "MV2_COMM_WORLD_RANK", "JSM_NAMESPACE_RANK", "SLURM_PROCID"}));
+    if (!joined) launch.trouble = trouble_of(variables, ranks);
+    return launch;
+}
+
+Binding read_binding(int threads, const Variables& variables) {
+    const auto set = [&](const char* name) { return is_set(variables, {name}); };
+    const auto with_value = [&](const char* option, const char* name) {
+        return cat("mpirun ", option, " ", value_of(variables, name), " (", name, ")");
+    };
+    if (set("OMPI_COMM_WORLD_SIZE")) {
+        const auto cure = cat("start mpirun with --bind-to none or --map-by slot:PE=", threads);
+        if (set("OMPI_MCA_hwloc_base_cpu_set"))
+            return {with_value("--cpu-set", "OMPI_MCA_hwloc_base_cpu_set"), "start mpirun with --bind-to none and without --cpu-set"};
+        if (!set("OMPI_MCA_orte_bound_at_launch") && set("OMPI_MCA_orte_num_nodes"))
+            return {"what bound mpirun itself (taskset, numactl, a batch system)", "start mpirun where all cores are free"};
+        if (set("OMPI_MCA_hwloc_base_binding_policy")) return {with_value("--bind-to", "OMPI_MCA_hwloc_base_binding_policy"), cure};
+        if (set("OMPI_MCA_rmaps_base_mapping_policy")) return {with_value("--map-by", "OMPI_MCA_rmaps_base_mapping_policy"), cure};
+        return {"mpirun, as it does with one or two ranks where no --bind-to is given", cure};
+    }
+    if (set("SLURM_STEP_ID")) {
+        const auto by = set("SLURM_CPU_BIND") ? cat("srun (SLURM_CPU_BIND=", value_of(variables, "SLURM_CPU_BIND"), ")") : "srun";
+        return {by, cat("start srun with --cpus-per-task=", threads)};
+    }
+    return {};
+}
+
+int cores_granted(const Variables& variables) {
+    return std::max(0, number_in(variables, {"SLURM_CPUS_ON_NODE"}));
+}
+
+}  // namespace orograph::par
