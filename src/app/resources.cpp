@@ -4,6 +4,7 @@
 #include "placement.hpp"
 
 #include "orograph/core/log.hpp"
+#include "orograph/core/openmp_variables.hpp"
 #include "orograph/gpu/device.hpp"
 
 namespace orograph::app {
@@ -17,8 +18,18 @@ at::Device choose_device(const par::Communicator& node, const std::string& asked
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device_index(node, count)));
 }
 
+// Where no launcher did it, the program that started this one may have been bound by its OpenMP runtime before.
+par::Binding binding_of_ranks(int threads) {
+    const auto bound = par::read_binding(threads);
+    const auto variables = set_aside_openmp_variables();
+    if (!bound.by.empty() || variables.empty()) return bound;
+    return {cat("taskset, or the OpenMP runtime of the program that started this one (", join(variables), ")"), "unset it there"};
+}
+
+// Tasks that MPI does not join know nothing of each other.
 void warn_of_placement(std::span<const RankCores> cores, int asked) {
-    const auto bound = par::read_binding(asked > 0 ? asked : even_share(cores));
+    if (par::read_launch().start == par::Start::unjoined) return;
+    const auto bound = binding_of_ranks(asked > 0 ? asked : even_share(cores));
     if (const auto warning = placement_warning(cores, asked, bound); !warning.empty()) log::warn(warning);
 }
 
@@ -33,8 +44,8 @@ Resources choose_resources(const par::Communicator& world, const RunSection& run
     Resources resources;
     resources.cores = gather_cores(world, node);
     resources.threads = run.threads > 0 ? run.threads : share_of(resources.cores, static_cast<std::size_t>(world.rank()));
-    if (world.rank() == 0) warn_of_placement(resources.cores, run.threads);
     par::agree(world, [&] { resources.device = choose_device(node, run.device); });
+    if (world.rank() == 0 && resources.device.is_cpu()) warn_of_placement(resources.cores, run.threads);
     return resources;
 }
 

@@ -12,12 +12,19 @@
 #include <cstring>
 #include <filesystem>
 #include <initializer_list>
+#include <set>
 
 namespace orograph::par {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+#if defined(OPEN_MPI)
+constexpr bool is_openmpi = true;
+#else
+constexpr bool is_openmpi = false;  // and may need no variable at all to find its peers under srun
+#endif
 
 // The first of `names` that is a number of at least 0; -1 where none is.
 int number_in(const Variables& variables, std::initializer_list<const char*> names) {
@@ -38,32 +45,27 @@ std::string value_of(const Variables& variables, const char* name) {
     return text ? text : "";
 }
 
-// Whether this MPI can join the tasks of `srun --mpi=pmi2`. OpenMPI does so by a component that not everybody builds, Debian for one does
-// not; where its components are built in there is no telling.
-bool speaks_pmi() {
-#if defined(OPEN_MPI)
+// Names of the files in folders such as openmpi/ and openmpi/lib/openmpi3/ beside the library: OpenMPI's components.
+std::set<std::string> component_names() {
+    std::set<std::string> names;
     Dl_info library{};
-    if (dladdr(reinterpret_cast<void*>(&MPI_Init), &library) == 0) return true;
+    if (dladdr(dlsym(RTLD_DEFAULT, "MPI_Init"), &library) == 0) return names;
     std::error_code ignored;
-    bool components_are_files = false;
-    for (const auto& folder : fs::directory_iterator(fs::path(library.dli_fname).parent_path(), ignored)) {
+    const auto file = fs::canonical(library.dli_fname, ignored);
+    for (const auto& folder : fs::directory_iterator(file.parent_path(), ignored)) {
         if (!folder.path().filename().string().starts_with("openmpi") || !folder.is_directory(ignored)) continue;
-        if (fs::exists(folder.path() / "mca_pmix_s1.so", ignored) || fs::exists(folder.path() / "mca_pmix_s2.so", ignored)) return true;
-        components_are_files |= fs::exists(folder.path() / "mca_pml_ob1.so", ignored);
+        for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) names.insert(entry.path().stem().string());
     }
-    return !components_are_files;
-#else
-    return true;
-#endif
+    return names;
 }
 
-// Other libraries than OpenMPI may need none of these variables to find their peers under srun.
-constexpr bool needs_pmix =
-#if defined(OPEN_MPI)
-    true;
-#else
-    false;
-#endif
+// Whether this MPI can join the tasks of `srun --mpi=pmi2`. OpenMPI does so by a component that not everybody builds, Debian for one does
+// not; where its components are built into the library there is no telling.
+bool speaks_pmi() {
+    if (!is_openmpi) return true;
+    const auto components = component_names();
+    return !components.contains("mca_pml_ob1") || components.contains("mca_pmix_s1") || components.contains("mca_pmix_s2");
+}
 
 // Several may be there, one from an outer launcher: only where all say one is it one.
 int most_ranks(const Variables& variables, bool in_step) {
@@ -92,7 +94,7 @@ Launch read_launch(const Variables& variables) {
     const bool by_pmi = is_set(variables, {"PMI_RANK", "PMI_FD", "PMI_PORT", "PMI_ID", "PALS_RANKID", "ALPS_APP_PE", "FLUX_TASK_RANK",
                                            "MV2_COMM_WORLD_RANK", "MPI_LOCALRANKID", "JSM_NAMESPACE_RANK"});
     const int ranks = most_ranks(variables, in_step);
-    const bool joined = by_pmix || (by_pmi && (!in_step || speaks_pmi())) || (in_step && !needs_pmix);
+    const bool joined = by_pmix || (by_pmi && (!in_step || speaks_pmi())) || (in_step && !is_openmpi);
     if (ranks == 1 || (ranks < 1 && !joined)) return {};
     Launch launch{.start = joined ? Start::joined : Start::unjoined};
     launch.rank = std::max(0, number_in(variables, {"PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "ALPS_APP_PE",
@@ -114,11 +116,11 @@ Binding read_binding(int threads, const Variables& variables) {
             return {"what bound mpirun itself (taskset, numactl, a batch system)", "start mpirun where all cores are free"};
         if (set("OMPI_MCA_hwloc_base_binding_policy")) return {with_value("--bind-to", "OMPI_MCA_hwloc_base_binding_policy"), cure};
         if (set("OMPI_MCA_rmaps_base_mapping_policy")) return {with_value("--map-by", "OMPI_MCA_rmaps_base_mapping_policy"), cure};
-        return {"mpirun, as it does with one or two ranks where no --bind-to is given", cure};
+        return {"mpirun's default", cure};
     }
     if (set("SLURM_STEP_ID")) {
         const auto by = set("SLURM_CPU_BIND") ? cat("srun (SLURM_CPU_BIND=", value_of(variables, "SLURM_CPU_BIND"), ")") : "srun";
-        return {by, cat("start srun with --cpus-per-task=", threads)};
+        return {by, cat("start srun with --cpus-per-task=", threads, " and no --cpu-bind of your own")};
     }
     return {};
 }
