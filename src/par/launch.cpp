@@ -76,7 +76,8 @@ int most_ranks(const Variables& variables, bool in_step) {
 }
 
 std::string trouble_of(const Variables& variables, int tasks) {
-    const auto type = value_of(variables, "SLURM_MPI_TYPE");
+    auto type = value_of(variables, "SLURM_MPI_TYPE");
+    if (type.empty() && is_set(variables, {"PMI_RANK"})) type = "pmi2";  // by MpiDefault
     const auto promise = type.empty() || type == "none" ? std::string("without an MPI plugin (--mpi)") : cat("with --mpi=", type);
     return cat("Slurm started ", tasks, " tasks ", promise, ", so ", library_version(), " cannot join them to ranks; start them with srun ",
                "--mpi=pmix or with mpirun, or unset SLURM_STEP_ID to run this one alone");

@@ -1,4 +1,4 @@
-"""How the program is started: alone, by mpirun, as a task of Slurm, with OpenMP's variables; which cores each rank has, and where MPI is needed.
+"""How the program is started: alone, by mpirun, as a task of Slurm, with OpenMP's variables; which cores each rank has, where MPI is needed.
 
 usage: launch.py PROGRAM
 """
@@ -23,8 +23,8 @@ NO_MPI = {"OMPI_MCA_btl": "none"}  # with which MPI_Init fails
 
 def step_of_slurm(tasks: int, task: int = 0, **more) -> dict:
     """What srun without an MPI plugin tells its tasks."""
-    return {"SLURM_JOB_ID": "1", "SLURM_STEP_ID": "0", "SLURM_NTASKS": str(tasks), "SLURM_STEP_NUM_TASKS": str(tasks), "SLURM_PROCID": str(task),
-            "SLURM_NODELIST": os.uname().nodename, "SLURM_JOB_NODELIST": os.uname().nodename, **more}
+    return {"SLURM_JOB_ID": "1", "SLURM_STEP_ID": "0", "SLURM_NTASKS": str(tasks), "SLURM_STEP_NUM_TASKS": str(tasks),
+            "SLURM_PROCID": str(task), "SLURM_NODELIST": os.uname().nodename, "SLURM_JOB_NODELIST": os.uname().nodename, **more}
 
 
 def start(line: list, code: int = 0, **environment) -> subprocess.CompletedProcess:
@@ -83,7 +83,9 @@ def check_bindings(config: Path) -> None:
     """What mpirun gives each rank, what is made of it, and one warning where it leaves cores idle."""
     one = threads_per_core()
     some_idle = len(ALL) > 2 * one
-    bound, by_default = "(OMPI_MCA_hwloc_base_binding_policy); start mpirun with --bind-to none", "mpirun's default; start mpirun with --bind-to none"
+    bound = "mpirun --bind-to core (OMPI_MCA_hwloc_base_binding_policy); start mpirun with --bind-to none"
+    by_default = "mpirun's default; start mpirun with --bind-to none"
+    shared = f"ranks 0-1 on {os.uname().nodename} share core {ALL[-1]} while"
     oversubscribe = ["mpirun", "--quiet", "--oversubscribe"]
     cases = [  # start, threads of rank 0, what the warning says, lines of cores
         (["mpirun", "-n", "1"], one, by_default, 1),
@@ -93,7 +95,7 @@ def check_bindings(config: Path) -> None:
         (["mpirun", "-n", "2"], one, by_default if some_idle else "", 2),
         ([*oversubscribe, "-n", "2", "--bind-to", "none"], len(ALL) // 2, "", 1),
         ([*oversubscribe, "-n", "2", "--cpu-set", "0"], 1, "mpirun --cpu-set 0 (OMPI_MCA_hwloc_base_cpu_set)", 1),
-        (["taskset", "-c", ALL[-1], *oversubscribe, "-n", "2", "--bind-to", "none"], 1, f"ranks 0-1 on {os.uname().nodename} share core {ALL[-1]} while", 1),
+        (["taskset", "-c", ALL[-1], *oversubscribe, "-n", "2", "--bind-to", "none"], 1, shared, 1),
     ]
     for line, threads, words, lines in cases:
         result = start([*line, PROGRAM, "check", config])
@@ -101,9 +103,10 @@ def check_bindings(config: Path) -> None:
         expect(threads_of(result) == threads, f"{line}: {result.stdout}")
         expect(len(warnings) == (1 if words else 0) and all(words in warning for warning in warnings), f"{line}: {warnings}")
         expect(len(re.findall(r"ranks? [\d,-]+ on \S+ (?:has|share) cores? ", result.stdout)) == lines, f"{line}: {result.stdout}")
-    more = str(one + 1)
+    more = one + 1
     result = start(["mpirun", "-n", "1", "--bind-to", "core", PROGRAM, "check", config, "--set", f"run.threads={more}"])
-    expect(threads_of(result) == one + 1 and len(warnings_of(result)) == 1 and f"run.threads is {more}, but rank 0" in warnings_of(result)[0], result.stderr)
+    warnings = warnings_of(result)
+    expect(threads_of(result) == more and len(warnings) == 1 and f"run.threads is {more}, but rank 0" in warnings[0], result.stderr)
     result = start([*ON_CORES, PROGRAM, "check", config, "--set", "run.threads=1"])
     expect(threads_of(result) == 1 and not warnings_of(result), result.stderr)
 
@@ -112,7 +115,8 @@ def check_without_mpi(config: Path, folder: Path) -> None:
     """Where MPI cannot start, or where one process needs none, everything works, jobs too; with the same bits as under mpirun."""
     file = folder / "surface.h5"
     undisturbed = None
-    for environment in (NO_MPI, step_of_slurm(1), step_of_slurm(1, PMI_RANK="0", PMI_SIZE="1", PMI_FD="11"), step_of_slurm(4, SLURM_STEP_NUM_TASKS="1")):
+    pmi2 = {"PMI_RANK": "0", "PMI_SIZE": "1", "PMI_FD": "11"}
+    for environment in (NO_MPI, step_of_slurm(1), step_of_slurm(1, **pmi2), step_of_slurm(4, SLURM_STEP_NUM_TASKS="1")):
         result = start_alone("surface", config, **environment)
         expect("1 ranks x" in result.stderr, result.stderr)
         values = {name: value.tobytes() for name, value in datasets(file).items()}
@@ -124,8 +128,8 @@ def check_without_mpi(config: Path, folder: Path) -> None:
 
     for environment in (step_of_slurm(1, **NO_MPI), step_of_slurm(2, task=1)):
         for arguments, word in ((["--help"], "Examples"), (["--version"], "orograph 0."), (["show", "architectures"], "lenet5"),
-                                (["show", file], "train_loss"), (["verify", file], "15 checksums fit"), (["export", file, "--to", "csv"], ".csv"),
-                                (["surface", "--dump-default"], "job: surface")):
+                                (["show", file], "train_loss"), (["verify", file], "15 checksums fit"),
+                                (["export", file, "--to", "csv"], ".csv"), (["surface", "--dump-default"], "job: surface")):
             expect(word in start_alone(*arguments, **environment).stdout, f"{arguments} {environment}")
         start_alone("show", folder / "nowhere.h5", code=66, **environment)
     expect("the configuration is valid" in start_alone("check", config, **step_of_slurm(1, **NO_MPI)).stdout, "check")
@@ -139,7 +143,8 @@ def check_unjoined(config: Path, folder: Path) -> None:
     for more in ({}, {"PMI_RANK": "0", "PMI_SIZE": "2", "PMI_FD": "11", "SLURM_MPI_TYPE": "pmi2"}):
         for job in ("surface",) if more else ("surface", "line", "train", "sweep", "curve"):
             lines = start_alone(job, config, code=69, **step_of_slurm(2, **more)).stderr.splitlines()
-            expect(len(lines) == 1 and all(word in lines[0] for word in ("Slurm started 2 tasks", "srun --mpi=pmix", "unset SLURM_STEP_ID")), lines)
+            named = [word in lines[0] for word in ("Slurm started 2 tasks", "srun --mpi=pmix", "unset SLURM_STEP_ID")]
+            expect(len(lines) == 1 and all(named), lines)
         result = start_alone("surface", config, **{**step_of_slurm(2, task=1), **more, **({"PMI_RANK": "1"} if more else {})})
         expect(not result.stdout and not result.stderr, f"task 1: {result.stdout} {result.stderr}")
         result = start_alone("check", config, **step_of_slurm(2, **more))
@@ -150,8 +155,8 @@ def check_unjoined(config: Path, folder: Path) -> None:
 
 def check_mpirun(config: Path) -> None:
     """One voice and one exit code, of rank 0, also where MPI is not started."""
-    for arguments, code, words in ((["--version"], 0, "orograph 0."), (["show", "architectures"], 0, "lenet5"), (["conquer"], 64, "subcommand"),
-                                   (["surface"], 64, "name a configuration file"), (["show", "nowhere.h5"], 66, "nowhere.h5"),
+    for arguments, code, words in ((["--version"], 0, "orograph 0."), (["show", "architectures"], 0, "lenet5"),
+                                   (["conquer"], 64, "subcommand"), (["surface"], 64, "name a configuration file"), (["show", "nowhere.h5"], 66, "nowhere.h5"),
                                    (["surface", "nowhere.yaml"], 66, "nowhere.yaml")):
         result = run(PROGRAM, arguments, 2)
         text = result.stdout + result.stderr
@@ -168,7 +173,8 @@ def check_readme() -> None:
     missing = [option for option in ("--allow-run-as-root", "--oversubscribe") if option not in line]
     expect(all(option in text for option in missing), f"README does not say to add {missing}")
     environment = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("OMPI_ALLOW")}
-    result = subprocess.run([words[0], *missing, *words[1:], PROGRAM, "show", "architectures"], capture_output=True, text=True, env=environment)
+    copied = [words[0], *missing, *words[1:], PROGRAM, "show", "architectures"]
+    result = subprocess.run(copied, capture_output=True, text=True, env=environment)
     expect(result.returncode == 0 and result.stdout.count("lenet5 ") == 1, f"{line}: {result.stderr}")
     for image in (README.parent / "docker").glob("Dockerfile.*"):
         expect(all(f"{name}=1" in image.read_text() for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")), image)

@@ -78,6 +78,9 @@ TEST(Launch, IsUnjoinedWhereSlurmStartedTasksWithoutPmix) {
     const auto pmi2 = with(step_of_slurm(2), {{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"PMI_FD", "11"}, {"SLURM_MPI_TYPE", "pmi2"}});
     EXPECT_EQ(read_launch(in(pmi2)).start, Start::unjoined) << "Debian's OpenMPI has no component for PMI2";
     EXPECT_THAT(read_launch(in(pmi2)).trouble, HasSubstr("2 tasks with --mpi=pmi2"));
+    auto by_default = pmi2;
+    by_default.erase("SLURM_MPI_TYPE");
+    EXPECT_THAT(read_launch(in(by_default)).trouble, HasSubstr("2 tasks with --mpi=pmi2"));
 }
 
 TEST(Binding, NamesWhatBoundAndTheCure) {
