@@ -108,10 +108,13 @@ std::string placement_warning(std::span<const RankCores> ranks, int asked, const
         const auto& host = hosts.at(rank.node);
         const int idle = std::max(0, rank.room - static_cast<int>(host.occupied.size()));
         const double share = exact_share(host, rank);
-        const bool lonely = rank.one_core && !bound.by.empty();
-        if (asked > 0 ? share >= asked : idle == 0 || (share >= 1 && !lonely)) continue;
         const auto who = cat(asked > 0 ? cat("run.threads is ", asked, ", but ") : "", holding(ranks, rank));
-        if (idle == 0) return cat(who, ", and no other core is left; set run.threads: 0, or start fewer ranks a host");
+        if (idle == 0) {
+            if (asked <= std::max(1.0, share)) continue;
+            return cat(who, ", and no other core is left; set run.threads: 0, or start fewer ranks a host");
+        }
+        const bool alone_on_one = asked == 0 && rank.one_core && !bound.by.empty();
+        if (share >= std::max(1, asked) && !alone_on_one) continue;
         return cat(who, " while ", cores_text(idle), idle == 1 ? " idles" : " idle", ", bound by ",
                    bound.by.empty() ? "taskset, numactl or the like; start the program without it" : cat(bound.by, "; ", bound.cure));
     }

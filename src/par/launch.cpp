@@ -83,6 +83,28 @@ std::string trouble_of(const Variables& variables, int tasks) {
                "--mpi=pmix or with mpirun, or unset SLURM_STEP_ID to run this one alone");
 }
 
+// OpenMPI hands an option on as a variable, which may have been set for mpirun too.
+Binding binding_of_mpirun(int threads, const Variables& variables) {
+    struct Option {
+        const char *name, *variable;
+        bool binds_by_itself;  // --bind-to none does not undo it
+    };
+    constexpr Option options[] = {{"--cpu-set", "OMPI_MCA_hwloc_base_cpu_set", true},
+                                  {"--cpu-list", "OMPI_MCA_hwloc_base_cpu_list", true},
+                                  {"--rankfile", "OMPI_MCA_orte_rankfile", true},
+                                  {"--bind-to", "OMPI_MCA_hwloc_base_binding_policy", false},
+                                  {"--map-by", "OMPI_MCA_rmaps_base_mapping_policy", false}};
+    const bool inherited = !is_set(variables, {"OMPI_MCA_orte_bound_at_launch"}) && is_set(variables, {"OMPI_MCA_orte_num_nodes"});
+    if (inherited) return {"what bound mpirun itself (taskset, numactl, a batch system)", "start mpirun where all cores are free"};
+    const auto cure = cat("start mpirun with --bind-to none or --map-by slot:PE=", threads);
+    for (const auto& [name, variable, binds_by_itself] : options) {
+        if (!is_set(variables, {variable})) continue;
+        return {cat("mpirun ", name, " ", value_of(variables, variable), " (", variable, ")"),
+                binds_by_itself ? cat("start mpirun without ", name, " and with --bind-to none") : cure};
+    }
+    return {"mpirun's default", cure};
+}
+
 }  // namespace
 
 const char* variable_of_process(const char* name) {
@@ -105,25 +127,11 @@ Launch read_launch(const Variables& variables) {
 }
 
 Binding read_binding(int threads, const Variables& variables) {
-    const auto set = [&](const char* name) { return is_set(variables, {name}); };
-    const auto with_value = [&](const char* option, const char* name) {
-        return cat("mpirun ", option, " ", value_of(variables, name), " (", name, ")");
-    };
-    if (set("OMPI_COMM_WORLD_SIZE")) {
-        const auto cure = cat("start mpirun with --bind-to none or --map-by slot:PE=", threads);
-        if (set("OMPI_MCA_hwloc_base_cpu_set"))
-            return {with_value("--cpu-set", "OMPI_MCA_hwloc_base_cpu_set"), "start mpirun with --bind-to none and without --cpu-set"};
-        if (!set("OMPI_MCA_orte_bound_at_launch") && set("OMPI_MCA_orte_num_nodes"))
-            return {"what bound mpirun itself (taskset, numactl, a batch system)", "start mpirun where all cores are free"};
-        if (set("OMPI_MCA_hwloc_base_binding_policy")) return {with_value("--bind-to", "OMPI_MCA_hwloc_base_binding_policy"), cure};
-        if (set("OMPI_MCA_rmaps_base_mapping_policy")) return {with_value("--map-by", "OMPI_MCA_rmaps_base_mapping_policy"), cure};
-        return {"mpirun's default", cure};
-    }
-    if (set("SLURM_STEP_ID")) {
-        const auto by = set("SLURM_CPU_BIND") ? cat("srun (SLURM_CPU_BIND=", value_of(variables, "SLURM_CPU_BIND"), ")") : "srun";
-        return {by, cat("start srun with --cpus-per-task=", threads, " and no --cpu-bind of your own")};
-    }
-    return {};
+    if (is_set(variables, {"OMPI_COMM_WORLD_SIZE"})) return binding_of_mpirun(threads, variables);
+    if (!is_set(variables, {"SLURM_STEP_ID"})) return {};
+    const auto mask = value_of(variables, "SLURM_CPU_BIND");
+    return {mask.empty() ? "srun" : cat("srun (SLURM_CPU_BIND=", mask, ")"),
+            cat("start srun with --cpus-per-task=", threads, " and no --cpu-bind of your own")};
 }
 
 int cores_granted(const Variables& variables) {

@@ -60,6 +60,7 @@ TEST(PlacementWarning, KeepsSilentWhereNoCoreIdlesForABinding) {
                              ranks({"0-3"}, 16), ranks({"0-3", "4-7"}, 16), ranks({"0"}, 1), ranks({"0", "0"}, 1)})
         EXPECT_EQ(placement_warning(sane, 0, mpirun), "") << describe(sane)[0];
     EXPECT_EQ(placement_warning(ranks({"0"}, 2), 0, {}), "") << "taskset -c 0 is what its user wants";
+    EXPECT_EQ(placement_warning(ranks({"0-1", "0-1", "0-1"}, 2), 1, mpirun), "") << "fewer threads cannot be asked for";
     EXPECT_EQ(placement_warning(ranks({"0"}, 2), 1, mpirun), "") << "one thread needs one core";
     auto hyperthread = ranks({"0"}, 2);
     hyperthread[0].occupied = {0, 1};

@@ -98,7 +98,8 @@ TEST(Binding, NamesWhatBoundAndTheCure) {
         {bound({{"OMPI_MCA_hwloc_base_binding_policy", "core"}}), "mpirun --bind-to core (OMPI_MCA_hwloc_base_binding_policy)",
          "--bind-to none"},
         {bound({{"OMPI_MCA_rmaps_base_mapping_policy", "slot:PE=1"}}), "mpirun --map-by slot:PE=1", "slot:PE=3"},
-        {bound({{"OMPI_MCA_hwloc_base_cpu_set", "0"}}), "mpirun --cpu-set 0", "without --cpu-set"},
+        {bound({{"OMPI_MCA_hwloc_base_cpu_set", "0"}}), "mpirun --cpu-set 0", "without --cpu-set and with --bind-to none"},
+        {bound({{"OMPI_MCA_orte_rankfile", "ranks"}}), "mpirun --rankfile ranks", "without --rankfile"},
         {rank_of_mpirun(2), "what bound mpirun itself (taskset", "start mpirun where"},
         {srun, "srun (SLURM_CPU_BIND=quiet,mask_cpu:0x1,0x2)", "--cpus-per-task=3"},
         {step_of_slurm(2), "srun", "--cpus-per-task=3"},
@@ -110,7 +111,7 @@ TEST(Binding, NamesWhatBoundAndTheCure) {
         EXPECT_THAT(binding.cure, HasSubstr(cure)) << compared;
         ++compared;
     }
-    EXPECT_EQ(compared, 7);
+    EXPECT_EQ(compared, 8);
     EXPECT_EQ(read_binding(3, in({})).by, "");
 }
 
