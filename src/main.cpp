@@ -5,10 +5,12 @@
 #include "orograph/core/stop.hpp"
 #include "orograph/par/communicator.hpp"
 #include "orograph/par/environment.hpp"
+#include "orograph/par/launch.hpp"
 #include "orograph/par/rendezvous.hpp"
 
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 namespace {
 
@@ -23,27 +25,38 @@ using orograph::ExitCode;
 
 // Where every rank failed, all leave in order and rank 0 speaks for them; where only some did, the others would wait for ever, so the job
 // is aborted.
-int fail(const orograph::Error& error) {
+int fail(const orograph::Error& error, int rank) {
     const auto world = orograph::par::Communicator::world();
     constexpr double patience_s = 2;
     if (orograph::par::all_arrive(world, patience_s)) {
         orograph::log::error(error.what());
         if (error.code() == ExitCode::io) leave_at_once(world, error.code());
-        return world.rank() == 0 ? static_cast<int>(error.code()) : 0;
+        return rank == 0 ? static_cast<int>(error.code()) : 0;
     }
     orograph::log::self(orograph::log::Level::error, error.what());
     orograph::par::abort(static_cast<int>(error.code()));
 }
 
-int run(int argc, char** argv) {
+// MPI is started where the command is for all ranks and a launcher has several of them: alone, the program needs none, and cannot fail by
+// it.
+int run(int argc, char** argv, std::optional<orograph::par::Environment>& mpi) {
+    using Ranks = orograph::app::Command::Ranks;
+    using orograph::par::Start;
+    const auto launch = orograph::par::read_launch();
+    int rank = launch.rank;
     int status = 0;
+    orograph::log::configure(orograph::log::Level::info, rank);
     const auto error = orograph::error_from([&] {
+        const auto command = orograph::app::parse_command_line(argc, argv);
+        if (command.ranks == Ranks::all && launch.start == Start::joined) mpi.emplace(argc, argv);
         const auto world = orograph::par::Communicator::world();
-        orograph::log::configure(orograph::log::Level::info, world.rank());
-        const auto code = orograph::app::run_command_line(world, argc, argv);
-        status = world.rank() == 0 ? static_cast<int>(code) : 0;
+        if (mpi) rank = world.rank();
+        if (command.ranks == Ranks::one && launch.start == Start::unjoined) rank = 0;  // each task is a process like any other
+        orograph::log::configure(orograph::log::Level::info, rank);
+        if (mpi || rank == 0) status = static_cast<int>(command.run(launch, world));
     });
-    return error ? fail(*error) : status;
+    if (error) return fail(*error, rank);
+    return rank == 0 ? status : 0;
 }
 
 }  // namespace
@@ -51,8 +64,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     orograph::tune_malloc();
     orograph::install_stop_handlers();
-    orograph::par::Environment environment(argc, argv);
-    const int code = run(argc, argv);
+    std::optional<orograph::par::Environment> mpi;
+    const int code = run(argc, argv, mpi);
     std::cout.flush();
     return code;
 }

@@ -8,6 +8,7 @@
 #include "orograph/app/commands.hpp"
 #include "orograph/core/files.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/openmp_variables.hpp"
 #include "orograph/core/stop.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/landscape/measurement.hpp"
@@ -136,6 +137,16 @@ void print_survey(const Inputs& inputs, const Speed& speed, double network_flops
     std::cout << "time       " << human_duration(rank_seconds / ranks) << " on " << ranks << " ranks\n";
 }
 
+void print_cores(std::span<const RankCores> ranks) {
+    const char* label = "cores      ";
+    for (const auto& line : describe(ranks)) {
+        std::cout << label << line << "\n";
+        label = "           ";
+    }
+    const auto variables = set_aside_openmp_variables();
+    if (!variables.empty()) std::cout << label << "not followed: " << join(variables) << "\n";
+}
+
 void print_file(const std::string& path, double bytes) {
     std::error_code unreadable;
     std::cout << "file       " << path << ", " << human_bytes(bytes);
@@ -173,6 +184,7 @@ ExitCode run_check(const par::Communicator& world, const Config& config) {
     print_network(inputs);
     std::cout << "path       " << speed.path << "\n";
     std::cout << "evaluator  " << speed.evaluator << ", " << resources.threads << " threads a rank, " << resources.device << "\n";
+    print_cores(resources.cores);
     std::cout << "speed      " << std::llround(speed.images_per_s) << " images/s a rank ("
               << std::round(speed.images_per_s * network_flops / 1e8) / 10 << " GFLOP/s)\n";
     std::cout << "memory     " << human_bytes(4 * values_of(inputs.dataset)) << " of images a rank\n";

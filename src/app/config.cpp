@@ -199,7 +199,7 @@ void visit(Fields& fields, OutputOf& s) {
 template <class Fields>
 void visit(Fields& fields, RunSection& s) {
     fields.integer("shards", s.shards, at_least_1, "ranks that compute one point together");
-    fields.integer("threads", s.threads, at_least_0, "a rank; 0: its share of the cores");
+    fields.integer("threads", s.threads, at_least_0, "a rank; 0: its share of the cores that the launcher gave");
     fields.flag("master_works", s.master_works, "false: rank 0 only leases");
     fields.choice("device", s.device, devices, "");
     fields.number("progress_s", s.progress_s, Limits{0.1, 1e6}, "seconds between progress lines");

@@ -1,42 +1,36 @@
 #include "resources.hpp"
 
 #include "instruction_set.hpp"
+#include "placement.hpp"
 
-#include "orograph/core/cores.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/openmp_variables.hpp"
 #include "orograph/gpu/device.hpp"
-
-#include <sched.h>
-
-#include <algorithm>
 
 namespace orograph::app {
 
 namespace {
-
-std::string affinity_mask() {
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    sched_getaffinity(0, sizeof(mask), &mask);
-    return {reinterpret_cast<const char*>(&mask), sizeof(mask)};
-}
-
-int choose_threads(const par::Communicator& node, int asked) {
-    const auto masks = par::all_gather(node, affinity_mask());
-    const auto sharers = std::count(masks.begin(), masks.end(), affinity_mask());
-    const int share = std::max(1, available_cores() / static_cast<int>(sharers));
-    if (asked > share) {
-        log::warn(cat("run.threads is ", asked, ", but each rank has ", share, " of ", available_cores(),
-                      " cores; with mpirun use --bind-to none or --map-by slot:PE=", asked));
-    }
-    return asked > 0 ? asked : share;
-}
 
 at::Device choose_device(const par::Communicator& node, const std::string& asked) {
     const int count = asked == "cpu" ? 0 : gpu::device_count();
     if (asked == "cuda") gpu::require_device(0);
     if (count == 0) return at::kCPU;
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device_index(node, count)));
+}
+
+// Where no launcher did it, the program that started this one may have been bound by its OpenMP runtime before.
+par::Binding binding_of_ranks(int threads) {
+    const auto bound = par::read_binding(threads);
+    const auto variables = set_aside_openmp_variables();
+    if (!bound.by.empty() || variables.empty()) return bound;
+    return {cat("taskset, or the OpenMP runtime of the program that started this one (", join(variables), ")"), "unset it there"};
+}
+
+// Tasks that MPI does not join know nothing of each other.
+void warn_of_placement(std::span<const RankCores> cores, int asked) {
+    if (par::read_launch().start == par::Start::unjoined) return;
+    const auto bound = binding_of_ranks(asked > 0 ? asked : even_share(cores));
+    if (const auto warning = placement_warning(cores, asked, bound); !warning.empty()) log::warn(warning);
 }
 
 }  // namespace
@@ -48,8 +42,10 @@ int device_index(const par::Communicator& node, int count) {
 Resources choose_resources(const par::Communicator& world, const RunSection& run) {
     const auto node = world.split_node();
     Resources resources;
-    resources.threads = choose_threads(node, run.threads);
+    resources.cores = gather_cores(world, node);
+    resources.threads = run.threads > 0 ? run.threads : share_of(resources.cores, static_cast<std::size_t>(world.rank()));
     par::agree(world, [&] { resources.device = choose_device(node, run.device); });
+    if (world.rank() == 0 && resources.device.is_cpu()) warn_of_placement(resources.cores, run.threads);
     return resources;
 }
 

@@ -1,26 +1,55 @@
 #include "orograph/core/cores.hpp"
 
+#include "orograph/core/text.hpp"
+
 #include <malloc.h>
 #include <sched.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <thread>
 
 namespace orograph {
 namespace {
 
-struct CpuSetDeleter {
-    void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+constexpr int most_cores_of_linux = 8192;
+
+// An affinity mask with room for `capacity` cores, at first empty.
+class Mask {
+public:
+    explicit Mask(int capacity) : capacity_(capacity), set_(CPU_ALLOC(capacity)) { CPU_ZERO_S(bytes(), set_.get()); }
+
+    cpu_set_t* get() { return set_.get(); }
+    std::size_t bytes() const { return CPU_ALLOC_SIZE(capacity_); }
+    void fill() {
+        for (int core = 0; core < capacity_; ++core) CPU_SET_S(core, bytes(), set_.get());
+    }
+    std::vector<int> cores() const {
+        std::vector<int> result;
+        for (int core = 0; core < capacity_; ++core)
+            if (CPU_ISSET_S(core, bytes(), set_.get())) result.push_back(core);
+        return result;
+    }
+
+private:
+    struct Deleter {
+        void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+    };
+    int capacity_;
+    std::unique_ptr<cpu_set_t, Deleter> set_;
 };
 
-// Cores in the affinity mask, or 0 where the kernel's mask has more than `capacity` bits.
-int count_affinity(int capacity) {
-    const std::unique_ptr<cpu_set_t, CpuSetDeleter> set(CPU_ALLOC(capacity));
-    const auto bytes = CPU_ALLOC_SIZE(capacity);
-    if (!set || sched_getaffinity(0, bytes, set.get()) != 0) return 0;
-    return CPU_COUNT_S(bytes, set.get());
+// The cores that share a physical core with `core`, itself among them.
+std::vector<int> siblings(int core) {
+    std::ifstream file(cat("/sys/devices/system/cpu/cpu", core, "/topology/thread_siblings_list"));
+    std::string text;
+    std::getline(file, text);
+    auto result = parse_core_list(text);
+    return result.empty() ? std::vector<int>{core} : result;
 }
 
 // Name of the machine's architecture as the kernel gives it, "aarch64" for example.
@@ -35,12 +64,63 @@ const char* machine_name() {
 
 }  // namespace
 
-int available_cores() {
-    constexpr int most_cores_of_linux = 8192;
-    for (int capacity = 1024; capacity <= most_cores_of_linux; capacity *= 2) {
-        if (const int cores = count_affinity(capacity); cores > 0) return cores;
+std::vector<int> own_cores() {
+    Mask mask(most_cores_of_linux);
+    if (sched_getaffinity(0, mask.bytes(), mask.get()) == 0) return mask.cores();
+    std::vector<int> all;
+    for (int core = 0; core < online_cores(); ++core) all.push_back(core);
+    return all;
+}
+
+// A thread of its own asks for every core and looks what it got: the kernel leaves out what the control group does not allow.
+std::vector<int> cores_in_reach() {
+    std::vector<int> result;
+    std::thread([&] {
+        Mask all(most_cores_of_linux);
+        all.fill();
+        sched_setaffinity(0, all.bytes(), all.get());
+        result = own_cores();
+    }).join();
+    return result;
+}
+
+int online_cores() {
+    return std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+std::vector<int> with_siblings(std::span<const int> cores) {
+    std::vector<int> result;
+    for (const int core : cores) {
+        const auto together = siblings(core);
+        result.insert(result.end(), together.begin(), together.end());
     }
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    std::ranges::sort(result);
+    result.erase(std::unique(result.begin(), result.end()), result.end());
+    return result;
+}
+
+std::string core_list(std::span<const int> cores) {
+    std::string text;
+    for (std::size_t first = 0, next = 0; first < cores.size(); first = next) {
+        for (next = first + 1; next < cores.size() && cores[next] == cores[next - 1] + 1;) ++next;
+        text += cat(text.empty() ? "" : ",", cores[first]);
+        if (next - first > 1) text += cat("-", cores[next - 1]);
+    }
+    return text;
+}
+
+std::vector<int> parse_core_list(const std::string& text) {
+    std::vector<int> cores;
+    std::istringstream ranges(text);
+    for (std::string range; std::getline(ranges, range, ',');) {
+        std::istringstream words(range);
+        int first = 0, last = 0;
+        char dash = 0;
+        if (!(words >> first)) return {};
+        last = words >> dash >> last ? last : first;
+        for (int core = first; core <= std::min(last, most_cores_of_linux); ++core) cores.push_back(core);
+    }
+    return cores;
 }
 
 const char* instruction_set() {

@@ -3,7 +3,8 @@
 with Cluster(os.environ) as cluster:
     cluster.run("sbatch", "-W", "job.sbatch")
 
-Needs root and the packages slurm-wlm and munge, no systemd and no cgroups. The node claims 16 CPUs and 4 GPUs whatever the machine has.
+Needs root and the packages slurm-wlm and munge, no systemd and no cgroups. The node claims 16 CPUs and 4 GPUs whatever the machine has, and binds
+no task; with binds=True it has the machine's CPUs and binds tasks to them.
 Nothing is left: the daemons are killed by the kernel when this process ends, however it ends, and what a killed run has left is swept up
 by the next one. Everything that belongs to a cluster knows its slurm.conf by the environment.
 """
@@ -32,7 +33,7 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+TaskPlugin={task_plugin}
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SwitchType=switch/none
@@ -68,8 +69,9 @@ SEARCH_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 class Cluster:
-    def __init__(self, environment: dict):
+    def __init__(self, environment: dict, binds: bool = False):
         sweep_up()
+        self.task_plugin, self.cpus = ("task/affinity", os.cpu_count()) if binds else ("task/none", CPUS)
         self.folder = Path(tempfile.mkdtemp(prefix=f"orograph-slurm-{os.getpid()}-"))
         self.folder.chmod(0o755)  # munged wants its socket to be reachable by all
         self.environment = dict(environment, PATH=SEARCH_PATH, SLURM_CONF=str(self.folder / "slurm.conf"))
@@ -102,7 +104,8 @@ class Cluster:
     def _configure(self) -> None:
         controller_port, node_port = free_ports(2)
         host = socket.gethostname().split(".")[0]
-        text = CONFIGURATION.format(folder=self.folder, host=host, controller_port=controller_port, node_port=node_port, cpus=CPUS, gpus=GPUS)
+        text = CONFIGURATION.format(folder=self.folder, host=host, controller_port=controller_port, node_port=node_port, cpus=self.cpus,
+                                    gpus=GPUS, task_plugin=self.task_plugin)
         (self.folder / "slurm.conf").write_text(text)
         (self.folder / "gres.conf").write_text("".join(f"Name=gpu Type=fake File={file}\n" for file in GPU_FILES[:GPUS]))
         # Slurm 22.05 cannot do without a cgroup plugin; at a place that does not exist it stays idle.

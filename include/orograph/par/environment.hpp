@@ -3,7 +3,7 @@
 namespace orograph::par {
 
 // MPI's lifetime: initialises with MPI_THREAD_FUNNELED (one thread of a rank talks to MPI and HDF5), finalises on destruction,
-// but not while an exception unwinds: then abort() ends the job. The first object in main. Collective over all ranks.
+// but not while an exception unwinds: then abort() ends the job. Made before anything communicates. Collective over all ranks.
 class Environment {
 public:
     Environment(int& argc, char**& argv);
