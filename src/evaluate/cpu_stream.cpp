@@ -6,6 +6,7 @@
 #include "orograph/gpu/losses.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <unordered_map>
 
@@ -76,7 +77,8 @@ struct CpuNetwork::Stream::State {
         for (const Kernel& kernel : network.kernels) {
             result.push_back({kernel.value_bytes, {}, kernel.replaces_residual});
             const auto images = static_cast<std::size_t>(kernel.images);
-            for (const Reorder& reorder : kernel.primitive.reorders) result.back().reordered.push_back(reorder.to.get_size() / images);
+            for (const Reorder& reorder : kernel.primitive.reorders)
+                result.back().reordered.push_back(std::max(reorder.to.get_size(), reorder.frame_bytes) / images);
         }
         return result;
     }
@@ -184,9 +186,9 @@ struct CpuNetwork::Stream::State {
         const Kernel& kernel = network.kernels[index];
         const auto [channels, height, width] = network.plan.steps[index].output;
         ChannelSumsCall call{.data = static_cast<const float*>(place(index, image)),
-                                   .stride = elements(kernel),
-                                   .channels = channels,
-                                   .pixels = height * width};
+                             .stride = elements(kernel),
+                             .channels = channels,
+                             .pixels = height * width};
         calls.push_back({image, kernel.images, [this, index, call](std::int64_t count) mutable {
                              call.images = count;
                              return norms.add(index, call, *network.pointwise);
@@ -208,7 +210,8 @@ struct CpuNetwork::Stream::State {
         Arguments arguments{{DNNL_ARG_FROM, view(reorder.from, source, image)},
                             {DNNL_ARG_TO, view(reorder.to, result, image)},
                             {DNNL_ARG_SCRATCHPAD, view(reorder.scratchpad, scratchpad.get_data_handle(), image)}};
-        calls.push_back({image, network.wanted.batch, [this, &reorder, arguments = std::move(arguments)](std::int64_t) {
+        calls.push_back({image, network.wanted.batch, [this, &reorder, result, arguments = std::move(arguments)](std::int64_t) {
+                             std::memset(result, 0, reorder.frame_bytes);
                              reorder.primitive.execute(stream, arguments);
                              return true;
                          }});

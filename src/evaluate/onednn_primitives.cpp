@@ -36,34 +36,51 @@ Desc any_format(const Dims& dims, Type type) {
 // Passes over the implementations that call oneDNN's own GEMM. It sets up its kernels through std::call_once, whose instantiation has the
 // same name in the oneDNN inside libtorch_cpu.so and is exported there: in one process the system's oneDNN would set up LibTorch's kernels
 // instead of its own, and fail.
-dnnl::convolution_forward::primitive_desc without_gemm(dnnl::convolution_forward::primitive_desc description, const std::string& layer) {
+bool pass_over_gemm(dnnl::convolution_forward::primitive_desc& description) {
     bool left = true;
     while (left && std::string_view(description.impl_info_str()).find("gemm:jit") != std::string_view::npos) left = description.next_impl();
-    OROGRAPH_VALIDATE(left, ExitCode::internal, "oneDNN has no convolution for layer '", layer, "'; use evaluate.evaluator=reference");
-    return description;
+    return left;
 }
 
 struct Geometry {
     Dims weights, stride, padding;
 };
 
-Primitive make_convolution(const Setting& setting, const Step& step, const Layer& layer, const Geometry& geometry, const Desc& source,
-                           const Desc& destination) {
+// None where the library has nothing for this.
+std::optional<Primitive> find_convolution(const Setting& setting, const Step& step, const Geometry& geometry, const Desc& source,
+                                          const Desc& destination) {
+    const Desc bias({destination.dims()[1]}, Type::f32, Tag::x);
     const dnnl::convolution_forward::desc operation(prop_kind::forward_inference, algorithm::convolution_direct, source,
-                                                    any_format(geometry.weights, setting.type), Desc({layer.shape[0]}, Type::f32, Tag::x),
-                                                    destination, geometry.stride, geometry.padding, geometry.padding);
-    const auto description = without_gemm({operation, fused(step), setting.engine}, layer.name);
-    return {dnnl::convolution_forward(description),
-            description.src_desc(),
-            description.weights_desc(),
-            description.dst_desc(),
-            description.scratchpad_desc(),
-            {}};
+                                                    any_format(geometry.weights, setting.type), bias, destination, geometry.stride,
+                                                    geometry.padding, geometry.padding);
+    dnnl::convolution_forward::primitive_desc description(operation, fused(step), setting.engine);
+    if (!pass_over_gemm(description)) return std::nullopt;
+    return Primitive{dnnl::convolution_forward(description),
+                     description.src_desc(),
+                     description.weights_desc(),
+                     description.dst_desc(),
+                     description.scratchpad_desc(),
+                     {},
+                     description.impl_info_str()};
 }
 
 void append(std::vector<Reorder>& reorders, std::optional<Reorder> reorder) {
     if (reorder) reorders.push_back(std::move(*reorder));
 }
+
+std::int64_t filled(std::int64_t channels, int lanes) {
+    return (channels + lanes - 1) / lanes * lanes;
+}
+
+Tag grouped_tag(const Setting& setting) {
+    return setting.lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
+}
+
+// How a convolution is put to the library.
+struct Form {
+    bool channels = false;  // those that fill up the last group are channels like others, of zeros
+    bool frame = false;     // the images lie in a frame of zeros, in place of padding
+};
 
 // Of how many groups the library's weights are. Its kernels take one channel a group or multiples of `lanes`; narrower groups are joined,
 // with zeros between them.
@@ -75,22 +92,73 @@ std::int64_t library_groups(const Setting& setting, const Step& step) {
     return 1;
 }
 
-Dims weight_dims(const Setting& setting, const Step& step, const Layer& layer) {
+Dims weight_dims(const Setting& setting, const Step& step, std::int64_t inputs, std::int64_t outputs) {
+    if (step.groups > 1 && step.input[0] == step.groups && step.output[0] == step.groups) return {outputs, 1, 1, step.kernel, step.kernel};
     const std::int64_t groups = library_groups(setting, step);
-    if (groups == 1) return {layer.shape[0], step.input[0], layer.shape[2], layer.shape[3]};
-    return {groups, layer.shape[0] / groups, step.input[0] / groups, layer.shape[2], layer.shape[3]};
+    if (groups == 1) return {outputs, inputs, step.kernel, step.kernel};
+    return {groups, outputs / groups, inputs / groups, step.kernel, step.kernel};
 }
 
+// The value as a tensor in groups of channels, and as one with the zeros that fill up the last group.
+Desc grouped_format(const Setting& setting, const Dims& dims) {
+    return Desc(dims, setting.type, grouped_tag(setting));
+}
+Desc with_filled_channels(const Setting& setting, Dims dims) {
+    dims[1] = filled(dims[1], setting.lanes);
+    return grouped_format(setting, dims);
+}
+
+// The reorders that bring `value` to where the convolution reads: into groups, as a whole or into the middle of a frame.
+std::vector<Reorder> reorders_into(const Setting& setting, const Desc& value, const Desc& source, const Form& form, std::int64_t padding) {
+    std::vector<Reorder> reorders;
+    Desc from = value, to = source;
+    if (form.channels) {
+        const Desc grouped = grouped_format(setting, value.dims());
+        append(reorders, reorder_if_different(value, grouped, setting.engine));
+        from = with_filled_channels(setting, value.dims());
+    }
+    if (form.frame) to = source.submemory_desc(from.dims(), {0, 0, padding, padding});
+    append(reorders, reorder_if_different(from, to, setting.engine));
+    if (form.frame) reorders.back().frame_bytes = source.get_size();
+    return reorders;
+}
+
+std::optional<Primitive> find_convolution(const Setting& setting, const Step& step, const Desc& value, const Desc& result,
+                                          const Form& form) {
+    const std::int64_t frame = form.frame ? step.padding : 0, padding = step.padding - frame;
+    const Desc taken = form.channels ? with_filled_channels(setting, value.dims()) : value;
+    const Desc made = form.channels ? with_filled_channels(setting, result.dims()) : result;
+    Dims dims = taken.dims();
+    dims[2] += 2 * frame;
+    dims[3] += 2 * frame;
+    const Geometry geometry{.weights = weight_dims(setting, step, dims[1], made.dims()[1]),
+                            .stride = {step.stride, step.stride},
+                            .padding = {padding, padding}};
+    // The images themselves are few channels, for which the library has formats of its own.
+    const bool images = step.source == plan_input && !form.channels;
+    const Desc source = images ? any_format(dims, setting.type) : form.frame ? grouped_format(setting, dims) : taken;
+    auto primitive = find_convolution(setting, step, geometry, source, made);
+    if (!primitive) return std::nullopt;
+    primitive->reorders = reorders_into(setting, value, primitive->source, form, frame);
+    primitive->adapted = form.channels || form.frame;
+    return primitive;
+}
+
+// As it is where the library has a kernel for that, which wants a whole vector of channels and padding that is small beside image and
+// window. Where it has none for any form (only in a test, which lays out a network for a wider CPU), its plain loop.
 Primitive make_image_convolution(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
     const Step& step = plan.steps[index];
-    const Layer& layer = plan.layers[step.layer];
-    const Geometry geometry{
-        .weights = weight_dims(setting, step, layer), .stride = {step.stride, step.stride}, .padding = {step.padding, step.padding}};
-    // The images themselves are few channels, for which the library has formats of its own.
-    const Desc source = step.source == plan_input ? any_format(value.dims(), setting.type) : value;
-    Primitive primitive = make_convolution(setting, step, layer, geometry, source, format_of(setting, plan, index, images));
-    append(primitive.reorders, reorder_if_different(value, primitive.source, setting.engine));
-    return primitive;
+    const Desc result = format_of(setting, plan, index, images);
+    std::optional<Primitive> slow;
+    for (const Form form : {Form{}, Form{.frame = true}, Form{.channels = true}, Form{.channels = true, .frame = true}}) {
+        if (form.frame && step.padding == 0) continue;
+        auto found = find_convolution(setting, step, value, result, form);
+        if (found && !is_plain_loop(found->implementation)) return *found;
+        if (!slow) slow = found;
+    }
+    OROGRAPH_VALIDATE(slow, ExitCode::internal, "oneDNN has no convolution for layer '", plan.layers[step.layer].name,
+                      "'; use evaluate.evaluator=reference");
+    return *slow;
 }
 
 // Rows [images, length] in C order, as a tensor [1, length, 1, images].
@@ -110,11 +178,12 @@ Primitive make_linear(const Setting& setting, const Plan& plan, std::size_t inde
     const std::int64_t length = step.input[0] * step.input[1] * step.input[2];
     const Geometry geometry{.weights = {layer.shape[0], length, 1, 1}, .stride = {1, 1}, .padding = {0, 0}};
     const Type result = format_of(setting, plan, index, images).data_type();
-    Primitive primitive =
-        make_convolution(setting, step, layer, geometry, rows(images, length, setting.type), rows(images, layer.shape[0], result));
+    auto primitive = find_convolution(setting, step, geometry, rows(images, length, setting.type), rows(images, layer.shape[0], result));
+    OROGRAPH_VALIDATE(primitive, ExitCode::internal, "oneDNN has no product for layer '", layer.name,
+                      "'; use evaluate.evaluator=reference");
     if (!lies_in_rows(value) || value.data_type() != setting.type)
-        primitive.reorders.push_back(make_reorder(value, Desc(value.dims(), setting.type, Tag::nchw), setting.engine));
-    return primitive;
+        primitive->reorders.push_back(make_reorder(value, Desc(value.dims(), setting.type, Tag::nchw), setting.engine));
+    return *primitive;
 }
 
 // Of the images into the format of all values, or of a value into rows.
@@ -122,7 +191,7 @@ Primitive make_copy(const Setting& setting, const Plan& plan, std::size_t index,
     const Desc format = format_of(setting, plan, index, images);
     const bool flatten = plan.steps[index].kind == StepKind::flatten;
     Reorder copy = make_reorder(value, flatten ? Desc(value.dims(), format.data_type(), Tag::nchw) : format, setting.engine);
-    return {copy.primitive, copy.from, {}, copy.to, copy.scratchpad, {}};
+    return {copy.primitive, copy.from, {}, copy.to, copy.scratchpad, {}, copy.implementation};
 }
 
 // Padding after the last row or column, with which ceil mode's window just fits.
@@ -138,7 +207,8 @@ Primitive make_pool(const Setting& setting, const Plan& plan, std::size_t index,
     const dnnl::pooling_forward::desc operation(prop_kind::forward_inference, kind, value, format_of(setting, plan, index, images), stride,
                                                 kernel, before, after);
     const dnnl::pooling_forward::primitive_desc description(operation, user_scratchpad(), setting.engine);
-    return {dnnl::pooling_forward(description), description.src_desc(), {}, description.dst_desc(), description.scratchpad_desc(), {}};
+    return {dnnl::pooling_forward(description), description.src_desc(), {}, description.dst_desc(), description.scratchpad_desc(), {},
+            description.impl_info_str()};
 }
 
 // What a step without spatial order gives, and what is computed from that number by number.
@@ -149,17 +219,21 @@ bool is_row(const Plan& plan, const Step& step) {
 
 }  // namespace
 
+bool is_plain_loop(std::string_view implementation) {
+    return implementation.starts_with("ref");
+}
+
 Desc format_of(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images) {
     const Step& step = plan.steps[index];
     const Type type = index + 1 == plan.steps.size() ? Type::f32 : setting.type;
-    const Tag grouped = setting.lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
     const bool padded = step.output[0] % setting.lanes != 0;
-    return Desc({images, step.output[0], step.output[1], step.output[2]}, type, padded && is_row(plan, step) ? Tag::nhwc : grouped);
+    return Desc({images, step.output[0], step.output[1], step.output[2]}, type,
+                padded && is_row(plan, step) ? Tag::nhwc : grouped_tag(setting));
 }
 
 Reorder make_reorder(const Desc& from, const Desc& to, const dnnl::engine& engine) {
     const dnnl::reorder::primitive_desc description(engine, from, engine, to, user_scratchpad());
-    return {dnnl::reorder(description), from, to, description.scratchpad_desc()};
+    return {dnnl::reorder(description), from, to, description.scratchpad_desc(), description.impl_info_str()};
 }
 
 std::optional<Reorder> reorder_if_different(const Desc& from, const Desc& to, const dnnl::engine& engine) {
