@@ -43,7 +43,8 @@ const PointwiseKernel* pointwise_kernel(const std::string& instruction_set) {
 // Holds the library to the instruction set, so that a CPU with a wider one (AMX, say) gives the same digits. It can be told only before its
 // first primitive, and every network of a process is told the same.
 void limit_library(const std::string& instruction_set) {
-    const auto limit = instruction_set == "avx2"          ? dnnl::cpu_isa::avx2
+    const auto limit = instruction_set == "sse41"         ? dnnl::cpu_isa::sse41
+                       : instruction_set == "avx2"        ? dnnl::cpu_isa::avx2
                        : instruction_set == "avx512"      ? dnnl::cpu_isa::avx512_core
                        : instruction_set == "avx512_bf16" ? dnnl::cpu_isa::avx512_core_bf16
                                                           : dnnl::cpu_isa::all;
@@ -56,15 +57,17 @@ std::string library_version() {
 }
 
 // Filters [outputs, inputs of a group, window] of `groups` groups as the library's weights, [groups, outputs, inputs, window] or without
-// groups, of which each group holds one or several of ours, or more channels than there are: zeros for the inputs of others.
+// groups, of which each group holds one or several of ours, or more channels than there are: zeros for the inputs of others. A linear
+// layer's inputs are a row, and its window a single number.
 std::vector<float> spread(const std::vector<float>& filters, const std::array<std::int64_t, 4>& shape, std::int64_t groups,
                           const Dims& weights) {
-    const bool grouped = weights.size() == 5;
-    const std::int64_t outputs = weights[grouped ? 1 : 0], inputs = weights[grouped ? 2 : 1], window = shape[2] * shape[3];
-    std::vector<float> result(static_cast<std::size_t>((grouped ? weights[0] : 1) * outputs * inputs * window), 0.F);
+    const std::size_t at = weights.size() - 4;  // of the outputs
+    const std::int64_t outputs = weights[at], inputs = weights[at + 1], window = weights[at + 2] * weights[at + 3];
+    const std::int64_t row = shape[1] * shape[2] * shape[3], all_outputs = (at == 1 ? weights[0] : 1) * outputs;
+    std::vector<float> result(static_cast<std::size_t>(all_outputs * inputs * window), 0.F);
     for (std::int64_t k = 0; k < shape[0]; ++k) {
         const std::int64_t first_input = k / (shape[0] / groups) * shape[1] - k / outputs * inputs;
-        std::copy_n(filters.begin() + k * shape[1] * window, shape[1] * window, result.begin() + (k * inputs + first_input) * window);
+        std::copy_n(filters.begin() + k * row, row, result.begin() + (k * inputs + first_input) * window);
     }
     return result;
 }
@@ -88,6 +91,7 @@ CpuNetwork::State::State(const Plan& plan, const CpuSetting& wanted)
     limit_library(wanted.instruction_set);
     setting.type = wanted.precision == Precision::bf16 ? Type::bf16 : Type::f32;
     setting.lanes = pointwise->lanes;
+    setting.filled_rows = wanted.instruction_set == "sse41";
     algorithms = choose_algorithms(plan, winograd ? winograd->lanes : 0, wanted.convolution);
     segments = make_segments(plan, algorithms, wanted.batch);
     choose_layout();

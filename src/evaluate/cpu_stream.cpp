@@ -72,6 +72,14 @@ struct CpuNetwork::Stream::State {
         logits = floats_of(buffers[buffer_plan.values.back()]);
     }
 
+    // Takes the zeros behind each row away.
+    void close_up_logits(std::int64_t count) {
+        const std::int64_t classes = network.plan.classes;
+        const auto stride = static_cast<std::int64_t>(network.kernels.back().value_bytes / sizeof(float));
+        if (stride == classes) return;
+        for (std::int64_t i = 1; i < count; ++i) std::copy_n(logits + i * stride, classes, logits + i * classes);
+    }
+
     static std::vector<StepMemory> memory_of_steps(const CpuNetwork::State& network) {
         std::vector<StepMemory> result;
         for (const Kernel& kernel : network.kernels) {
@@ -245,7 +253,7 @@ struct CpuNetwork::Stream::State {
     BufferPlan buffer_plan;
     std::vector<memory> buffers;
     std::vector<ImageView> images;
-    const float* logits = nullptr;
+    float* logits = nullptr;
     std::vector<Call> calls;
 };
 
@@ -260,6 +268,7 @@ CpuNetwork::Result CpuNetwork::Stream::run(const float* images, std::int64_t cou
     for (const State::Call& call : state_->calls)
         if (call.first_image < count && !call.execute(std::min(call.images, count - call.first_image))) return {.finite = false};
     state_->stream.wait();
+    state_->close_up_logits(count);
     return {.logits = state_->logits};
 }
 

@@ -161,37 +161,52 @@ Primitive make_image_convolution(const Setting& setting, const Plan& plan, std::
     return *slow;
 }
 
-// Rows [images, length] in C order, as a tensor [1, length, 1, images].
-Desc rows(std::int64_t images, std::int64_t length, Type type) {
+// Rows [images, length] in C order, as a tensor [1, length, 1, images]; where they are filled up, as images of a single pixel.
+Desc rows(const Setting& setting, std::int64_t images, std::int64_t length, Type type) {
+    if (setting.filled_rows) return Desc({images, filled(length, setting.lanes), 1, 1}, type, grouped_tag(setting));
     return Desc({1, length, 1, images}, type, Tag::nhwc);
 }
 
-// Whether a value [images, C, H, W] lies in memory as rows in the order C, H, W.
-bool lies_in_rows(const Desc& value) {
-    const Desc plain(value.dims(), value.data_type(), Tag::nchw);
-    return value == plain || (value.dims()[2] * value.dims()[3] == 1 && value.get_size() == plain.get_size());
+// What brings a value [images, C, H, W] into rows in the order C, H, W: nothing where it lies so.
+std::vector<Reorder> reorders_into_rows(const Setting& setting, const Desc& value, Type type) {
+    const Dims& dims = value.dims();
+    const std::int64_t pixels = dims[2] * dims[3], length = dims[1] * pixels;
+    const std::int64_t stride = setting.filled_rows ? filled(length, setting.lanes) : length;
+    const Desc in_rows(dims, type, Dims{stride, pixels, dims[3], 1});
+    const bool same_memory = value == in_rows || (pixels == 1 && value.get_size() == in_rows.get_size());
+    if (same_memory && value.data_type() == type) return {};
+    Reorder reorder = make_reorder(value, in_rows, setting.engine);
+    if (stride > length) reorder.frame_bytes = rows(setting, dims[0], length, type).get_size();
+    return {std::move(reorder)};
 }
 
 Primitive make_linear(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
     const Step& step = plan.steps[index];
     const Layer& layer = plan.layers[step.layer];
-    const std::int64_t length = step.input[0] * step.input[1] * step.input[2];
-    const Geometry geometry{.weights = {layer.shape[0], length, 1, 1}, .stride = {1, 1}, .padding = {0, 0}};
-    const Type result = format_of(setting, plan, index, images).data_type();
-    auto primitive = find_convolution(setting, step, geometry, rows(images, length, setting.type), rows(images, layer.shape[0], result));
+    const Desc source = rows(setting, images, step.input[0] * step.input[1] * step.input[2], setting.type);
+    const Desc result = rows(setting, images, layer.shape[0], format_of(setting, plan, index, images).data_type());
+    const Geometry geometry{.weights = {result.dims()[1], source.dims()[1], 1, 1}, .stride = {1, 1}, .padding = {0, 0}};
+    auto primitive = find_convolution(setting, step, geometry, source, result);
     OROGRAPH_VALIDATE(primitive, ExitCode::internal, "oneDNN has no product for layer '", layer.name,
                       "'; use evaluate.evaluator=reference");
-    if (!lies_in_rows(value) || value.data_type() != setting.type)
-        primitive->reorders.push_back(make_reorder(value, Desc(value.dims(), setting.type, Tag::nchw), setting.engine));
+    primitive->reorders = reorders_into_rows(setting, value, setting.type);
     return *primitive;
 }
 
-// Of the images into the format of all values, or of a value into rows.
-Primitive make_copy(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
-    const Desc format = format_of(setting, plan, index, images);
-    const bool flatten = plan.steps[index].kind == StepKind::flatten;
-    Reorder copy = make_reorder(value, flatten ? Desc(value.dims(), format.data_type(), Tag::nchw) : format, setting.engine);
+// Of the images into the format of all values.
+Primitive make_copy(const Setting& setting, const Desc& from, const Desc& to) {
+    const Reorder copy = make_reorder(from, to, setting.engine);
     return {copy.primitive, copy.from, {}, copy.to, copy.scratchpad, {}, copy.implementation};
+}
+
+// Of a value into rows.
+Primitive make_flatten(const Setting& setting, const Desc& value, const Desc& format) {
+    std::vector<Reorder> reorders = reorders_into_rows(setting, value, format.data_type());
+    if (reorders.empty()) return make_copy(setting, value, value);
+    if (reorders.front().frame_bytes == 0) return make_copy(setting, value, reorders.front().to);
+    Primitive primitive = make_copy(setting, format, format);
+    primitive.reorders = std::move(reorders);
+    return primitive;
 }
 
 // Padding after the last row or column, with which ceil mode's window just fits.
@@ -226,7 +241,7 @@ bool is_plain_loop(std::string_view implementation) {
 Desc format_of(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images) {
     const Step& step = plan.steps[index];
     const Type type = index + 1 == plan.steps.size() ? Type::f32 : setting.type;
-    const bool padded = step.output[0] % setting.lanes != 0;
+    const bool padded = step.output[0] % setting.lanes != 0 && !setting.filled_rows;
     return Desc({images, step.output[0], step.output[1], step.output[2]}, type,
                 padded && is_row(plan, step) ? Tag::nhwc : grouped_tag(setting));
 }
@@ -251,8 +266,9 @@ Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t i
         case StepKind::avg_pool:
             return make_pool(setting, plan, index, images, value);
         case StepKind::image:
+            return make_copy(setting, value, format_of(setting, plan, index, images));
         case StepKind::flatten:
-            return make_copy(setting, plan, index, images, value);
+            return make_flatten(setting, value, format_of(setting, plan, index, images));
         case StepKind::pointwise:
             break;
     }

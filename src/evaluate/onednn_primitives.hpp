@@ -27,10 +27,12 @@ struct Setting {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
     Type type = Type::f32;  // of activations and weights; sums, biases and logits are float32
     int lanes = 8;          // channels that lie together
+    // Rows are filled up with zeros as channels are: the library's SSE kernels take nothing else.
+    bool filled_rows = false;
 };
 
 // The format of the value of step `index`: [images, C, H, W] in groups of `lanes` channels, the last one filled up with zeros; of a row
-// (linear, flatten) without these zeros. The logits are float32.
+// (linear, flatten) without these zeros, unless Setting::filled_rows. The logits are float32.
 Desc format_of(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images);
 
 // Copies a tensor from one format to another.
