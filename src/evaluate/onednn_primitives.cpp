@@ -3,6 +3,7 @@
 #include "orograph/core/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -76,11 +77,18 @@ Tag grouped_tag(const Setting& setting) {
     return setting.lanes == 16 ? Tag::nChw16c : Tag::nChw8c;
 }
 
-// How a convolution is put to the library.
+// In which format a convolution reads: that of the value, one that the library prefers, or the value's, but with the zeros that fill up the
+// last group counted as channels like others.
+enum class Format { of_value, of_library, filled };
+
+// How a convolution is put to the library. frame: the images lie in a frame of zeros, in place of padding.
 struct Form {
-    bool channels = false;  // those that fill up the last group are channels like others, of zeros
-    bool frame = false;     // the images lie in a frame of zeros, in place of padding
+    Format format = Format::of_value;
+    bool frame = false;
 };
+
+// In the order in which they are tried. Few channels cost the library less in a format of its own, where they are not filled up.
+constexpr std::array<Form, 5> forms{Form{}, {Format::of_library}, {Format::of_library, true}, {Format::filled}, {Format::filled, true}};
 
 // Of how many groups the library's weights are. Its kernels take one channel a group or multiples of `lanes`; narrower groups are joined,
 // with zeros between them.
@@ -112,9 +120,8 @@ Desc with_filled_channels(const Setting& setting, Dims dims) {
 std::vector<Reorder> reorders_into(const Setting& setting, const Desc& value, const Desc& source, const Form& form, std::int64_t padding) {
     std::vector<Reorder> reorders;
     Desc from = value, to = source;
-    if (form.channels) {
-        const Desc grouped = grouped_format(setting, value.dims());
-        append(reorders, reorder_if_different(value, grouped, setting.engine));
+    if (form.format == Format::filled) {
+        append(reorders, reorder_if_different(value, grouped_format(setting, value.dims()), setting.engine));
         from = with_filled_channels(setting, value.dims());
     }
     if (form.frame) to = source.submemory_desc(from.dims(), {0, 0, padding, padding});
@@ -125,35 +132,35 @@ std::vector<Reorder> reorders_into(const Setting& setting, const Desc& value, co
 
 std::optional<Primitive> find_convolution(const Setting& setting, const Step& step, const Desc& value, const Desc& result,
                                           const Form& form) {
+    const bool fill = form.format == Format::filled;
     const std::int64_t frame = form.frame ? step.padding : 0, padding = step.padding - frame;
-    const Desc taken = form.channels ? with_filled_channels(setting, value.dims()) : value;
-    const Desc made = form.channels ? with_filled_channels(setting, result.dims()) : result;
-    Dims dims = taken.dims();
+    const Desc made = fill ? with_filled_channels(setting, result.dims()) : result;
+    Dims dims = fill ? with_filled_channels(setting, value.dims()).dims() : value.dims();
     dims[2] += 2 * frame;
     dims[3] += 2 * frame;
     const Geometry geometry{.weights = weight_dims(setting, step, dims[1], made.dims()[1]),
                             .stride = {step.stride, step.stride},
                             .padding = {padding, padding}};
-    // The images themselves are few channels, for which the library has formats of its own.
-    const bool images = step.source == plan_input && !form.channels;
-    const Desc source = images ? any_format(dims, setting.type) : form.frame ? grouped_format(setting, dims) : taken;
+    const Desc source = fill ? grouped_format(setting, dims) : form.format == Format::of_library ? any_format(dims, setting.type) : value;
     auto primitive = find_convolution(setting, step, geometry, source, made);
     if (!primitive) return std::nullopt;
     primitive->reorders = reorders_into(setting, value, primitive->source, form, frame);
-    primitive->adapted = form.channels || form.frame;
     return primitive;
 }
 
-// As it is where the library has a kernel for that, which wants a whole vector of channels and padding that is small beside image and
-// window. Where it has none for any form (only in a test, which lays out a network for a wider CPU), its plain loop.
+// The first form for which the library has a kernel. Those for a value as it lies want a whole vector of channels, all want padding that is
+// small beside image and window. Where there is none (only in a test, which lays out a network for a wider CPU) the library's plain loop.
 Primitive make_image_convolution(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value) {
     const Step& step = plan.steps[index];
     const Desc result = format_of(setting, plan, index, images);
+    const Format usual = step.source == plan_input ? Format::of_library : Format::of_value;
     std::optional<Primitive> slow;
-    for (const Form form : {Form{}, Form{.frame = true}, Form{.channels = true}, Form{.channels = true, .frame = true}}) {
-        if (form.frame && step.padding == 0) continue;
+    for (const Form& form : forms) {
+        if (form.format < usual || (form.frame && step.padding == 0)) continue;
         auto found = find_convolution(setting, step, value, result, form);
-        if (found && !is_plain_loop(found->implementation)) return *found;
+        if (!found) continue;
+        found->adapted = form.frame || form.format != usual;
+        if (!is_plain_loop(found->implementation)) return *found;
         if (!slow) slow = found;
     }
     OROGRAPH_VALIDATE(slow, ExitCode::internal, "oneDNN has no convolution for layer '", plan.layers[step.layer].name,

@@ -55,7 +55,7 @@ struct Primitive {
     Desc source, weights, destination, scratchpad;
     std::vector<Reorder> reorders;
     std::string implementation;  // the library's name for its kernel, "jit:avx2"
-    bool adapted = false;        // a convolution of channels filled up, or of images in a frame of zeros
+    bool adapted = false;        // a convolution that reads another format than the value's, or images in a frame of zeros
 };
 
 // Whether an implementation is the library's plain C++ loop, a hundred times slower than its other kernels.
@@ -65,8 +65,9 @@ bool is_plain_loop(std::string_view implementation);
 // destination holds before. All primitives take a scratchpad from the caller, so that several threads may run one at once. Create them with
 // one OpenMP thread: that number is built in. A linear layer is a 1x1 convolution over one image whose pixels are the batch: oneDNN's inner
 // product needs its own GEMM, which cannot run beside LibTorch's (see pass_over_gemm() in the source). The library's kernels do not
-// take all shapes: where needed a convolution's channels are filled up with zeros (which lie in a value's format anyway), its images are
-// copied into a frame of zeros, and groups that are narrower than the kernels are joined. `weights` tells what weights it takes then.
+// take all shapes: where needed a convolution reads a copy in a format of the library's choice or in a frame of zeros, its channels are
+// filled up with zeros (which lie in a value's format anyway), and groups that are narrower than the kernels are joined. `weights` tells
+// what weights it takes then.
 Primitive make_primitive(const Setting& setting, const Plan& plan, std::size_t index, std::int64_t images, const Desc& value);
 
 }  // namespace orograph::evaluate::onednn

@@ -11,7 +11,7 @@
 // run decide alike.
 namespace orograph::evaluate {
 
-// adapted: direct, with channels or images filled up with zeros, because the library has no kernel for the shape as it is.
+// adapted: direct, from a copy or with zeros around, because the library has no kernel for the value as it lies.
 enum class Algorithm { direct, winograd, adapted };
 
 // Of each step, for an instruction set of `lanes` floats a vector (0: direct only). Winograd where it was measured to be faster
