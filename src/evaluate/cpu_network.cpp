@@ -43,7 +43,8 @@ const PointwiseKernel* pointwise_kernel(const std::string& instruction_set) {
 // Holds the library to the instruction set, so that a CPU with a wider one (AMX, say) gives the same digits. It can be told only before its
 // first primitive, and every network of a process is told the same.
 void limit_library(const std::string& instruction_set) {
-    const auto limit = instruction_set == "avx2"          ? dnnl::cpu_isa::avx2
+    const auto limit = instruction_set == "sse41"         ? dnnl::cpu_isa::sse41
+                       : instruction_set == "avx2"        ? dnnl::cpu_isa::avx2
                        : instruction_set == "avx512"      ? dnnl::cpu_isa::avx512_core
                        : instruction_set == "avx512_bf16" ? dnnl::cpu_isa::avx512_core_bf16
                                                           : dnnl::cpu_isa::all;
@@ -55,14 +56,20 @@ std::string library_version() {
     return cat(version->major, ".", version->minor, ".", version->patch);
 }
 
-// Filters [outputs, inputs of a group, window] of `layer.groups` groups, of which each `layer.joined` become one: zeros for the others'
-// inputs.
-std::vector<float> join_groups(const std::vector<float>& filters, const PackedLayer& layer, const std::array<std::int64_t, 4>& shape) {
-    const std::int64_t row = shape[1] * shape[2] * shape[3], outputs = shape[0] / layer.groups;
-    std::vector<float> joined(filters.size() * static_cast<std::size_t>(layer.joined), 0.F);
-    for (std::int64_t k = 0; k < shape[0]; ++k)
-        std::copy_n(filters.begin() + k * row, row, joined.begin() + (k * layer.joined + k / outputs % layer.joined) * row);
-    return joined;
+// Filters [outputs, inputs of a group, window] of `groups` groups as the library's weights, [groups, outputs, inputs, window] or without
+// groups, of which each group holds one or several of ours, or more channels than there are: zeros for the inputs of others. A linear
+// layer's inputs are a row, and its window a single number.
+std::vector<float> spread(const std::vector<float>& filters, const std::array<std::int64_t, 4>& shape, std::int64_t groups,
+                          const Dims& weights) {
+    const std::size_t at = weights.size() - 4;  // of the outputs
+    const std::int64_t outputs = weights[at], inputs = weights[at + 1], window = weights[at + 2] * weights[at + 3];
+    const std::int64_t row = shape[1] * shape[2] * shape[3], all_outputs = (at == 1 ? weights[0] : 1) * outputs;
+    std::vector<float> result(static_cast<std::size_t>(all_outputs * inputs * window), 0.F);
+    for (std::int64_t k = 0; k < shape[0]; ++k) {
+        const std::int64_t first_input = k / (shape[0] / groups) * shape[1] - k / outputs * inputs;
+        std::copy_n(filters.begin() + k * row, row, result.begin() + (k * inputs + first_input) * window);
+    }
+    return result;
 }
 
 }  // namespace
@@ -84,6 +91,7 @@ CpuNetwork::State::State(const Plan& plan, const CpuSetting& wanted)
     limit_library(wanted.instruction_set);
     setting.type = wanted.precision == Precision::bf16 ? Type::bf16 : Type::f32;
     setting.lanes = pointwise->lanes;
+    setting.filled_rows = wanted.instruction_set == "sse41";
     algorithms = choose_algorithms(plan, winograd ? winograd->lanes : 0, wanted.convolution);
     segments = make_segments(plan, algorithms, wanted.batch);
     choose_layout();
@@ -117,6 +125,7 @@ void CpuNetwork::State::add(std::size_t index, std::int64_t count) {
         add_winograd(kernel, step, source);
     else if (step.kind != StepKind::pointwise)
         kernel.primitive = make_primitive(setting, plan, index, count, source);
+    if (kernel.primitive.adapted) algorithms[index] = Algorithm::adapted;
     const Desc result = format_of(static_cast<int>(index), count);
     kernel.value_bytes = result.get_size() / static_cast<std::size_t>(count);
     if (step.residual != no_value) add_residual(kernel, index);
@@ -150,21 +159,20 @@ void CpuNetwork::State::add_residual(Kernel& kernel, std::size_t index) {
 
 PackedLayer CpuNetwork::State::make_layer(const Step& step, const Kernel& kernel) const {
     const auto& shape = plan.layers[step.layer].shape;
+    const auto floats = static_cast<std::int64_t>(sizeof(float));
     PackedLayer layer;
-    layer.bias = memory(Desc({shape[0]}, Type::f32, Tag::a), setting.engine);
     layer.winograd = kernel.winograd;
     if (kernel.winograd || step.kind == StepKind::pointwise) {
-        const auto floats = static_cast<std::int64_t>(sizeof(float));
         const std::int64_t count = kernel.winograd ? winograd->weight_bytes(*kernel.winograd) / floats : shape[0];
         layer.plain = Desc({count}, Type::f32, Tag::a);
+        layer.bias = make_buffer(static_cast<std::size_t>(shape[0] * floats), setting.engine);
         layer.weight = memory(layer.plain, setting.engine);
         return layer;
     }
     const Desc& weights = kernel.primitive.weights;
-    const bool grouped = weights.dims().size() == 5;
     layer.groups = step.groups;
-    layer.joined = step.groups / (grouped ? weights.dims()[0] : 1);
-    layer.plain = Desc(weights.dims(), Type::f32, grouped ? Tag::goihw : Tag::oihw);
+    layer.plain = Desc(weights.dims(), Type::f32, weights.dims().size() == 5 ? Tag::goihw : Tag::oihw);
+    layer.bias = make_buffer(static_cast<std::size_t>(kernel.primitive.destination.dims()[1] * floats), setting.engine);
     layer.weight = memory(weights, setting.engine);
     layer.pack = reorder_if_different(layer.plain, weights, setting.engine);
     return layer;
@@ -198,6 +206,21 @@ std::string CpuNetwork::identity() const {
                ", ", describe(state_->plan, state_->algorithms));
 }
 
+std::vector<std::string> CpuNetwork::implementations() const {
+    std::vector<std::string> names;
+    const std::vector<std::string> steps = describe(state_->plan);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        const Kernel& kernel = state_->kernels[i];
+        if (kernel.primitive.primitive) names.push_back(cat(steps[i], ": ", kernel.primitive.implementation));
+        for (const Reorder& reorder : kernel.primitive.reorders) names.push_back(cat(steps[i], ", reorder: ", reorder.implementation));
+        if (kernel.residual) names.push_back(cat(steps[i], ", residual: ", kernel.residual->implementation));
+        const int layer = state_->plan.steps[i].layer;
+        if (layer >= 0 && state_->layers[layer].pack)
+            names.push_back(cat(steps[i], ", weights: ", state_->layers[layer].pack->implementation));
+    }
+    return names;
+}
+
 ImageLayout CpuNetwork::image_layout() const {
     return state_->layout;
 }
@@ -215,9 +238,10 @@ void CpuNetwork::load(std::size_t index, const FoldedLayer& folded) {
         state_->winograd->pack(*layer.winograd, folded.weight.data(), part.first, part.last, floats_of(layer.weight));
         return;
     }
-    std::vector<float> joined;
-    if (layer.joined > 1) joined = join_groups(folded.weight, layer, state_->plan.layers[part.layer].shape);
-    const std::vector<float>& filters = layer.joined > 1 ? joined : folded.weight;
+    std::vector<float> wider;
+    const bool narrow = folded.weight.size() * sizeof(float) != layer.plain.get_size();
+    if (narrow) wider = spread(folded.weight, state_->plan.layers[part.layer].shape, layer.groups, layer.plain.dims());
+    const std::vector<float>& filters = narrow ? wider : folded.weight;
     OROGRAPH_EXPECT(filters.size() * sizeof(float) == layer.plain.get_size());
     if (!layer.pack) {
         std::ranges::copy(filters, floats_of(layer.weight));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 // The CPU back end. Its source includes oneDNN's headers and never torch's, whose include folder holds another oneDNN.
 namespace orograph::evaluate {
@@ -29,6 +30,9 @@ public:
 
     // What decides the digits: "onednn-2.6.3 avx2 fp32, 17 winograd + 4 direct convolutions (5f1c09aa)".
     std::string identity() const;
+
+    // The library's names for what runs, one a call: "conv+bias+relu conv1 6x28x28: jit:avx2". Steps of our own kernels have none.
+    std::vector<std::string> implementations() const;
 
     // The layout in which streams take images.
     ImageLayout image_layout() const;

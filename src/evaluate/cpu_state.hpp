@@ -26,7 +26,7 @@ struct PackedLayer {
     onednn::memory weight, bias;
     std::optional<onednn::Reorder> pack;  // none: they are copied, or Winograd's
     std::optional<WinogradShape> winograd;
-    std::int64_t groups = 1, joined = 1;  // of a convolution; groups that were joined for the library
+    std::int64_t groups = 1;  // of a convolution
 };
 
 struct CpuNetwork::State {

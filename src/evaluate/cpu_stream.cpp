@@ -6,6 +6,7 @@
 #include "orograph/gpu/losses.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <unordered_map>
 
@@ -71,12 +72,21 @@ struct CpuNetwork::Stream::State {
         logits = floats_of(buffers[buffer_plan.values.back()]);
     }
 
+    // Takes the zeros behind each row away.
+    void close_up_logits(std::int64_t count) {
+        const std::int64_t classes = network.plan.classes;
+        const auto stride = static_cast<std::int64_t>(network.kernels.back().value_bytes / sizeof(float));
+        if (stride == classes) return;
+        for (std::int64_t i = 1; i < count; ++i) std::copy_n(logits + i * stride, classes, logits + i * classes);
+    }
+
     static std::vector<StepMemory> memory_of_steps(const CpuNetwork::State& network) {
         std::vector<StepMemory> result;
         for (const Kernel& kernel : network.kernels) {
             result.push_back({kernel.value_bytes, {}, kernel.replaces_residual});
             const auto images = static_cast<std::size_t>(kernel.images);
-            for (const Reorder& reorder : kernel.primitive.reorders) result.back().reordered.push_back(reorder.to.get_size() / images);
+            for (const Reorder& reorder : kernel.primitive.reorders)
+                result.back().reordered.push_back(std::max(reorder.to.get_size(), reorder.frame_bytes) / images);
         }
         return result;
     }
@@ -184,9 +194,9 @@ struct CpuNetwork::Stream::State {
         const Kernel& kernel = network.kernels[index];
         const auto [channels, height, width] = network.plan.steps[index].output;
         ChannelSumsCall call{.data = static_cast<const float*>(place(index, image)),
-                                   .stride = elements(kernel),
-                                   .channels = channels,
-                                   .pixels = height * width};
+                             .stride = elements(kernel),
+                             .channels = channels,
+                             .pixels = height * width};
         calls.push_back({image, kernel.images, [this, index, call](std::int64_t count) mutable {
                              call.images = count;
                              return norms.add(index, call, *network.pointwise);
@@ -208,7 +218,8 @@ struct CpuNetwork::Stream::State {
         Arguments arguments{{DNNL_ARG_FROM, view(reorder.from, source, image)},
                             {DNNL_ARG_TO, view(reorder.to, result, image)},
                             {DNNL_ARG_SCRATCHPAD, view(reorder.scratchpad, scratchpad.get_data_handle(), image)}};
-        calls.push_back({image, network.wanted.batch, [this, &reorder, arguments = std::move(arguments)](std::int64_t) {
+        calls.push_back({image, network.wanted.batch, [this, &reorder, result, arguments = std::move(arguments)](std::int64_t) {
+                             std::memset(result, 0, reorder.frame_bytes);
                              reorder.primitive.execute(stream, arguments);
                              return true;
                          }});
@@ -242,7 +253,7 @@ struct CpuNetwork::Stream::State {
     BufferPlan buffer_plan;
     std::vector<memory> buffers;
     std::vector<ImageView> images;
-    const float* logits = nullptr;
+    float* logits = nullptr;
     std::vector<Call> calls;
 };
 
@@ -257,6 +268,7 @@ CpuNetwork::Result CpuNetwork::Stream::run(const float* images, std::int64_t cou
     for (const State::Call& call : state_->calls)
         if (call.first_image < count && !call.execute(std::min(call.images, count - call.first_image))) return {.finite = false};
     state_->stream.wait();
+    state_->close_up_logits(count);
     return {.logits = state_->logits};
 }
 

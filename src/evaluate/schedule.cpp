@@ -21,6 +21,18 @@ bool suits_winograd(const Step& step, int lanes) {
            step.input[0] % lanes == 0 && step.output[0] % lanes == 0 && step.input[1] >= 2 && step.input[2] >= 2;
 }
 
+char letter(Algorithm algorithm) {
+    switch (algorithm) {
+        case Algorithm::winograd:
+            return 'w';
+        case Algorithm::adapted:
+            return 'a';
+        case Algorithm::direct:
+            break;
+    }
+    return 'd';
+}
+
 // Images that a step wants: as many as the cache holds, and enough positions of the window for each weight read.
 std::int64_t wanted_images(const Plan& plan, const Step& step, Algorithm algorithm) {
     const auto size = static_cast<std::int64_t>(sizeof(float));
@@ -61,7 +73,7 @@ std::vector<Algorithm> choose_algorithms(const Plan& plan, int lanes, Convolutio
 std::string describe(const Plan& plan, const std::vector<Algorithm>& algorithms) {
     std::string choice;
     for (std::size_t i = 0; i < plan.steps.size(); ++i)
-        if (plan.steps[i].kind == StepKind::convolution) choice += algorithms[i] == Algorithm::winograd ? 'w' : 'd';
+        if (plan.steps[i].kind == StepKind::convolution) choice += letter(algorithms[i]);
     const auto winograd = std::ranges::count(choice, 'w');
     return cat(winograd, " winograd + ", std::ssize(choice) - winograd, " direct convolutions (",
                Fingerprint().add(choice).hex().substr(0, 8), ")");

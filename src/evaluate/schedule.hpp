@@ -11,7 +11,8 @@
 // run decide alike.
 namespace orograph::evaluate {
 
-enum class Algorithm { direct, winograd };
+// adapted: direct, from a copy or with zeros around, because the library has no kernel for the value as it lies.
+enum class Algorithm { direct, winograd, adapted };
 
 // Of each step, for an instruction set of `lanes` floats a vector (0: direct only). Winograd where it was measured to be faster
 // (bench/README.md): windows of 3x3, stride 1 and padding 1 between groups of `lanes` channels, on images of at least 2x2.
