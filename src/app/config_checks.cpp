@@ -40,10 +40,10 @@ void check_curve_files(const CurveSection& s, const std::string& origin) {
     OROGRAPH_VALIDATE(s.files.empty(), ExitCode::config, origin, ": curve.files is for curve.kind checkpoints; a ", kind,
                       " takes curve.ends", kind == "segment" ? "" : " and curve.bends");
     OROGRAPH_VALIDATE(s.ends.size() == 2, ExitCode::config, origin, ": curve.ends names ", s.ends.size(),
-                      s.ends.size() == 1 ? " checkpoint" : " checkpoints", "; give two, or curve.file: the index that training wrote");
+                      s.ends.size() == 1 ? " checkpoint" : " checkpoints", "; give two, or the index that training wrote in curve.file");
     OROGRAPH_VALIDATE(s.bends.empty() == (kind == "segment"), ExitCode::config, origin,
-                      kind == "segment" ? ": a segment has no curve.bends; remove them, or take curve.kind bezier or polychain"
-                                        : ": curve.bends is empty; name the checkpoints between the ends, or take curve.kind segment");
+                      kind == "segment" ? ": a segment has no curve.bends; remove them, or take curve.kind: bezier"
+                                        : ": curve.bends is empty; name the checkpoints between the ends, or take curve.kind: segment");
 }
 
 void check_curve(const Config& config, const std::string& origin) {
@@ -61,9 +61,10 @@ void check_curve(const Config& config, const std::string& origin) {
                           shortest(t[0]), " to ", shortest(t[1]), "; t lies between 0 and 1, the two ends of the curve");
     }
     OROGRAPH_VALIDATE(config.evaluate.loss == "cross_entropy", ExitCode::config, origin, ": evaluate.loss is '", config.evaluate.loss,
-                      "', but a curve's nll is the cross-entropy; remove evaluate.loss");
-    OROGRAPH_VALIDATE(config.evaluate.batch_norm != "states", ExitCode::config, origin,
-                      ": evaluate.batch_norm states moves statistics along directions, which a curve has not; set recalibrate");
+                      "', but a curve's nll is the cross-entropy; set evaluate.loss: cross_entropy");
+    OROGRAPH_VALIDATE(
+        config.evaluate.batch_norm != "states", ExitCode::config, origin,
+        ": evaluate.batch_norm states moves statistics along directions, which a curve has not; set evaluate.batch_norm: recalibrate");
     OROGRAPH_VALIDATE(config.model.weights.empty(), ExitCode::config, origin,
                       ": model.weights has no use here; the checkpoints of a curve are curve.ends and curve.bends");
 }
@@ -73,7 +74,8 @@ void check_plane(const Config& config, const std::string& origin) {
     const DirectionSection &x = config.directions.x, &y = config.directions.y;
     const bool plane = config.job == Job::surface && x.kind == "plane" && y.kind == "plane";
     OROGRAPH_VALIDATE(plane || x.kind != "plane", ExitCode::config, origin, ": directions.x.kind is plane, but a plane needs ",
-                      config.job == Job::line ? "two directions; run: orograph surface" : "directions.y.kind plane too, with its weights");
+                      config.job == Job::line ? "two directions; set job: surface and run: orograph surface"
+                                              : "directions.y.kind plane too, with its weights");
     OROGRAPH_VALIDATE(plane || config.job == Job::line || y.kind != "plane", ExitCode::config, origin,
                       ": directions.y.kind is plane, but a plane needs directions.x.kind plane too, with its weights");
     OROGRAPH_VALIDATE(plane || !config.shown_curve, ExitCode::config, origin,
@@ -82,10 +84,13 @@ void check_plane(const Config& config, const std::string& origin) {
     if (!plane) return;
     for (const auto& [name, direction] : {std::pair("x", &x), std::pair("y", &y)}) {
         OROGRAPH_VALIDATE(direction->space == "parameters", ExitCode::config, origin, ": directions.", name,
-                          ".space is states, but a plane lies in the space of parameters; set evaluate.batch_norm: recalibrate instead");
+                          ".space is states, but a plane lies in the space of parameters; set directions.", name, ".space: parameters");
         OROGRAPH_VALIDATE(config.shown_curve || !direction->weights.empty(), ExitCode::config, origin, ": directions.", name,
                           ".kind plane needs directions.", name, ".weights, or a curve section");
     }
+    OROGRAPH_VALIDATE(config.evaluate.batch_norm != "states", ExitCode::config, origin,
+                      ": evaluate.batch_norm states moves statistics along directions, and a plane lies in the space of parameters; set "
+                      "evaluate.batch_norm: recalibrate");
     if (!config.shown_curve) return;
     check_curve_files(*config.shown_curve, origin);
     OROGRAPH_VALIDATE(config.shown_curve->kind != "checkpoints", ExitCode::config, origin,
@@ -134,9 +139,9 @@ void check_job(const Value& root, Job job, const std::string& origin) {
     OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line,
                       ": grid has a y range without x; add grid.x: [first, last, count]");
     OROGRAPH_VALIDATE(job != Job::surface || !grid->find("x") || grid->find("y"), ExitCode::config, origin, ":", grid->line,
-                      ": grid has x without y; add grid.y: [first, last, count], or run: orograph line");
+                      ": grid has x without y; add grid.y: [first, last, count], or set job: line and run: orograph line");
     OROGRAPH_VALIDATE(job != Job::line || !grid->find("y"), ExitCode::config, origin, ":", grid->line,
-                      ": a line has x only; remove grid.y, or run: orograph surface");
+                      ": a line has x only; remove grid.y, or set job: surface and run: orograph surface");
 }
 
 bool trains_curve(const Value& root, Job job) {
@@ -177,7 +182,7 @@ void check(const Config& config, const std::string& origin) {
     OROGRAPH_VALIDATE(moves == (config.evaluate.batch_norm == "states"), ExitCode::config, origin, ": evaluate.batch_norm is '",
                       config.evaluate.batch_norm, "' but ",
                       moves ? "a direction has space: states; set evaluate.batch_norm: states"
-                            : "no direction has space: states; set it on a direction, or evaluate.batch_norm: frozen");
+                            : "no direction has space: states; set directions.x.space: states, or evaluate.batch_norm: frozen");
 }
 
 }  // namespace orograph::app

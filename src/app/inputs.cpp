@@ -5,6 +5,7 @@
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
 #include "orograph/model/exported.hpp"
+#include "orograph/model/forward.hpp"
 
 namespace orograph::app {
 
@@ -50,19 +51,36 @@ model::Weights weights_of(const ModelSection& section, const model::Network& net
     return section.file.empty() ? model::initial_weights(network, section.seed) : model::load_weights(section.file, network);
 }
 
+// Whether points lie where only statistics of their own have a meaning, so that no message may advise others.
+bool lies_between_checkpoints(const Config& config) {
+    return config.job == Job::curve && config.curve.kind != "checkpoints";
+}
+
+void check_recalibration(const Config& config, const model::Network& network) {
+    const bool between = lies_between_checkpoints(config), asked = config.evaluate.batch_norm == "recalibrate";
+    const std::string fault = between || asked ? evaluate::why_not_recalibrated(network) : "";
+    OROGRAPH_VALIDATE(fault.empty(), ExitCode::unavailable, "batch norm of ", network.architecture, " cannot be recalibrated: ", fault,
+                      between ? ", and between checkpoints no other statistics have a meaning; give each place a batch norm of its own"
+                              : "; set evaluate.batch_norm: frozen, or give each place a batch norm of its own");
+    OROGRAPH_VALIDATE(!between || asked, ExitCode::config, "evaluate.batch_norm is ", config.evaluate.batch_norm,
+                      ", but between checkpoints the statistics of batch norm mean nothing; set evaluate.batch_norm: recalibrate");
+}
+
+// What brings training images to a job that has none.
+std::string way_to_training_images(const Config& config) {
+    const bool unnamed = config.data.files && config.data.files->train.empty();
+    return cat(unnamed ? "name them in data.files.train and " : "", "set data.splits: [train, test]",
+               lies_between_checkpoints(config) ? "" : ", or evaluate.batch_norm: frozen");
+}
+
 // Statistics of batch norm that fit the weights of every point: those that are there, or images to take them from.
 std::optional<landscape::Recalibration> recalibration_of(const Config& config, const Inputs& inputs) {
-    if (inputs.network.space.state_count() == 0) return std::nullopt;
-    if (config.evaluate.batch_norm != "recalibrate") {
-        OROGRAPH_VALIDATE(config.job != Job::curve || config.curve.kind == "checkpoints", ExitCode::config,
-                          "evaluate.batch_norm is frozen, but between checkpoints the statistics of batch norm mean nothing; set "
-                          "evaluate.batch_norm: recalibrate");
-        return std::nullopt;
-    }
+    if (model::batch_norms(inputs.network).empty()) return std::nullopt;
+    check_recalibration(config, inputs.network);
+    if (config.evaluate.batch_norm != "recalibrate") return std::nullopt;
     const data::Split* train = inputs.dataset.find("train");
-    OROGRAPH_VALIDATE(train, ExitCode::config,
-                      "there are no training images to recalibrate batch norm on: data.splits has no train; add it, or set "
-                      "evaluate.batch_norm: frozen where that has a meaning");
+    OROGRAPH_VALIDATE(train, ExitCode::config, "there are no training images to recalibrate batch norm on: data.splits has no train; ",
+                      way_to_training_images(config));
     const auto& [batch, limit] = config.evaluate.recalibrate;
     return landscape::Recalibration{data::slice(*train, 0, std::min(train->size(), limit.value_or(train->size()))), batch};
 }

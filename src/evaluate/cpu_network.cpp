@@ -99,6 +99,7 @@ CpuNetwork::State::State(const Plan& plan, const CpuSetting& wanted)
         for (int i = segment.first; i < segment.last; ++i) add(static_cast<std::size_t>(i), segment.images);
     for (std::size_t layer = 0; layer < layers.size(); ++layer) add_parts(layer);
     finite.assign(parts.size(), 0);
+    make_zeros();
 }
 
 Desc CpuNetwork::State::image_format(std::int64_t count, ImageLayout in) const {
@@ -188,6 +189,16 @@ void CpuNetwork::State::add_parts(std::size_t layer) {
         outputs = panel * ((worthwhile_floats + floats - 1) / floats);
     }
     for (std::int64_t first = 0; first < shape[0]; first += outputs) parts.push_back({layer, first, std::min(first + outputs, shape[0])});
+}
+
+// Enough for the widest gap, in any image: a kernel reads the same ones again and again.
+void CpuNetwork::State::make_zeros() {
+    std::int64_t largest = 0;
+    for (const Step& step : plan.steps) {
+        const std::int64_t groups = (std::max(step.zeros[0], step.zeros[1]) + setting.lanes - 1) / setting.lanes;
+        largest = std::max(largest, groups * setting.lanes * step.output[1] * step.output[2]);
+    }
+    if (largest > 0) zeros = make_buffer(static_cast<std::size_t>(largest) * sizeof(float), setting.engine);
 }
 
 void CpuNetwork::State::need_scratchpad(std::size_t bytes) {

@@ -48,6 +48,7 @@ struct CpuNetwork::State {
     std::vector<LayerPart> parts;
     std::vector<char> finite;  // of each part, its weights
     std::size_t scratchpad_bytes = 0;
+    onednn::memory zeros;  // as many as the channels of zeros of any step, an image; none: no step has any
 
 private:
     void choose_layout();
@@ -58,6 +59,7 @@ private:
     PackedLayer make_layer(const Step& step, const Kernel& kernel) const;
     void add_parts(std::size_t layer);
     void need_scratchpad(std::size_t bytes);
+    void make_zeros();
 };
 
 inline float* floats_of(const onednn::memory& buffer) {

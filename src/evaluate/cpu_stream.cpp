@@ -164,8 +164,11 @@ struct CpuNetwork::Stream::State {
             call.residual = place(step.residual, image);
             call.residual_stride = elements(network.kernels[step.residual]);
         }
-        std::vector<PointwisePart> parts{part_of(step.source, image)};
+        std::vector<PointwisePart> parts;
+        if (step.zeros[0] > 0) parts.push_back(zeros(step.zeros[0]));
+        parts.push_back(part_of(step.source, image));
         for (const int value : step.others) parts.push_back(part_of(value, image));
+        if (step.zeros[1] > 0) parts.push_back(zeros(step.zeros[1]));
         calls.push_back({image, kernel.images, [this, parts = std::move(parts), call](std::int64_t count) mutable {
                              call.images = count;
                              call.parts = parts.data();
@@ -206,6 +209,8 @@ struct CpuNetwork::Stream::State {
     PointwisePart part_of(int value, std::int64_t image) const {
         return {place(value, image), network.plan.steps[value].output[0], elements(network.kernels[value])};
     }
+
+    PointwisePart zeros(std::int64_t channels) const { return {network.zeros.get_data_handle(), channels, 0}; }
 
     // Of an image's value.
     std::int64_t elements(const Kernel& kernel) const {

@@ -63,7 +63,8 @@ CudaNetwork::CudaNetwork(const Plan& plan, const CudaLayout& layout, Precision p
     std::int64_t largest = 1;
     for (const Step& step : plan.steps) {
         if (step.layer >= 0) layers_[step.layer] = tensors_of(step.layer, step.kind);
-        if (step.kind == StepKind::convolution) largest = std::max(largest, step.output[0] * step.output[1] * step.output[2]);
+        const std::int64_t channels = step.kind == StepKind::convolution ? step.output[0] : std::max(step.zeros[0], step.zeros[1]);
+        largest = std::max(largest, channels * step.output[1] * step.output[2]);
     }
     zeros_ = at::zeros({batch * largest}, point_.bytes.options().dtype(type_of(layout.element)));
     find_fused();
@@ -179,8 +180,14 @@ at::Tensor CudaNetwork::run_pointwise(const Step& step, const Inputs& inputs) co
     const auto [channels, height, width] = step.output;
     const at::Tensor out =
         channels_last(at::empty({batch_ * channels * height * width}, zeros_.options()), batch_, channels, height, width);
-    std::vector<at::Tensor> parts{inputs.source};
+    std::vector<at::Tensor> parts;
+    const auto add_zeros = [&](std::int64_t count) {
+        if (count > 0) parts.push_back(channels_last(zeros_, batch_, count, height, width));
+    };
+    add_zeros(step.zeros[0]);
+    parts.push_back(inputs.source);
     parts.insert(parts.end(), inputs.others.begin(), inputs.others.end());
+    add_zeros(step.zeros[1]);
     const LayerTensors layer = step.layer >= 0 ? layers_[step.layer] : LayerTensors{};
     join_channels(queue_, parts, layer.weight, layer.bias, inputs.residual, step.relu, out);
     return out;

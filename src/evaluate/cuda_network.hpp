@@ -77,7 +77,7 @@ private:
     const std::vector<int> last_readers_, measured_;
     PointBuffer point_;
     std::vector<LayerTensors> layers_;
-    at::Tensor zeros_;         // what fused convolutions without a residual add 0 times: never NaN
+    at::Tensor zeros_;         // channels of zeros, and what fused convolutions without a residual add 0 times: never NaN
     std::vector<bool> fused_;  // of each step
 };
 

@@ -10,8 +10,8 @@ using model::Op;
 using model::OpKind;
 
 const char* to_string(OpKind kind) {
-    constexpr const char* names[] = {"input",    "convolution",  "linear layer", "batch norm",    "ReLU",   "addition",
-                                     "max pool", "average pool", "flatten",      "concatenation", "dropout"};
+    constexpr const char* names[] = {"input",    "convolution",  "linear layer", "batch norm",    "ReLU",    "addition",
+                                     "max pool", "average pool", "flatten",      "concatenation", "dropout", "padding"};
     return names[static_cast<int>(kind)];
 }
 
@@ -97,6 +97,9 @@ private:
                 return;
             case OpKind::concat:
                 result.parts = join_parts(op);
+                return;
+            case OpKind::pad_channels:
+                result.chain = open_padding(op);
                 return;
             case OpKind::dropout:
                 break;
@@ -184,6 +187,12 @@ private:
                 .others = {parts.begin() + 1, parts.end()},
                 .input = shape,
                 .output = shape};
+    }
+
+    int open_padding(const Op& op) {
+        const int chain = open_pointwise(op);
+        chains_[chain].zeros = op.zeros;
+        return chain;
     }
 
     int open_chain(Step step) {

@@ -21,6 +21,7 @@ std::string name_of_convolution(const Step& step) {
 std::string name_of_pointwise(const Step& step) {
     std::string name;
     if (!step.others.empty()) append(name, "concat");
+    if (step.zeros[0] + step.zeros[1] > 0) append(name, "pad");
     if (step.layer >= 0) append(name, "scale_shift");
     return name;
 }

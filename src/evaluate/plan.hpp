@@ -21,8 +21,8 @@ struct Layer {
     double epsilon = 0;
 };
 
-// pointwise: scale and shift of each channel, addition, ReLU, or what of these there is, of one value or of several that it concatenates.
-// image: the images in the format of all values. flatten: a value as a row [C * H * W, 1, 1].
+// pointwise: scale and shift of each channel, addition, ReLU, or what of these there is, of one value or of several that it concatenates,
+// with channels of zeros around them. image: the images in the format of all values. flatten: a value as a row [C * H * W, 1, 1].
 enum class StepKind { convolution, linear, max_pool, avg_pool, pointwise, image, flatten };
 
 // The image is value `plan_input`, step i makes value i.
@@ -33,6 +33,7 @@ struct Step {
     StepKind kind = StepKind::convolution;
     int source = plan_input;              // the value it reads; plan_input only of a convolution, a linear layer or `image`
     std::vector<int> others;              // pointwise: the values whose channels come behind the source's
+    std::array<std::int64_t, 2> zeros{};  // pointwise: channels of zeros before and behind those of the values
     int residual = no_value;              // the value added before the ReLU
     bool relu = false;                    // not of pools, image and flatten
     int layer = -1;                       // index into Plan::layers; -1: it has no weights

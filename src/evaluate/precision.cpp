@@ -1,6 +1,7 @@
 #include "precision.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/gpu/device.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
@@ -27,8 +28,8 @@ void check_instruction_set(const Options& options, std::string_view cpu) {
 void check_precision(const Options& options, std::string_view cpu) {
     if (options.precision == Precision::fp32 || options.device.is_cuda()) return;
     OROGRAPH_VALIDATE(options.precision != Precision::tf32, ExitCode::unavailable,
-                      "evaluate.precision is tf32, which only GPUs compute, and this rank has the "
-                      "CPU; use evaluate.precision: fp32, or run.device: cuda");
+                      "evaluate.precision is tf32, which only GPUs compute, and this rank has the CPU; use evaluate.precision: fp32",
+                      gpu::device_count() > 0 ? ", or run.device: cuda" : "");
     if (options.kind == Kind::reference) return;
     OROGRAPH_VALIDATE(options.instruction_set.empty(), ExitCode::config,
                       "evaluate.precision: bf16 needs the instruction set avx512_bf16, which evaluate.instruction_set: ",
@@ -41,11 +42,11 @@ void check_precision(const Options& options, std::string_view cpu) {
 // Options that the evaluator asked for does not know.
 void check_idle(const Options& options) {
     if (options.kind == Kind::compiled && options.device.is_cpu()) return;
-    const char* idle = !options.instruction_set.empty()                ? "evaluate.instruction_set"
-                       : options.convolution != Convolution::automatic ? "evaluate.convolution"
-                                                                       : nullptr;
-    OROGRAPH_VALIDATE(idle == nullptr, ExitCode::config, idle, " is for evaluate.evaluator: compiled on a CPU, and this job has ",
-                      options.kind == Kind::compiled ? "compiled" : "reference", " on ", options.device.str(), "; set it to auto");
+    const std::string idle = !options.instruction_set.empty()                ? "evaluate.instruction_set"
+                             : options.convolution != Convolution::automatic ? "evaluate.convolution"
+                                                                             : "";
+    OROGRAPH_VALIDATE(idle.empty(), ExitCode::config, idle, " is for evaluate.evaluator: compiled on a CPU, and this job has ",
+                      options.kind == Kind::compiled ? "compiled" : "reference", " on ", options.device.str(), "; set ", idle, ": auto");
 }
 
 }  // namespace

@@ -17,26 +17,6 @@ namespace orograph::evaluate {
 
 namespace {
 
-using model::OpKind;
-
-// PyTorch's update with momentum 1: the batch's statistics are the new states.
-model::Network with_momentum_one(model::Network network) {
-    for (model::Op& op : network.ops)
-        if (op.kind == OpKind::batch_norm) op.momentum = 1;
-    return network;
-}
-
-void check_operations(const model::Network& network) {
-    OROGRAPH_VALIDATE(!network.graph, ExitCode::unavailable, "batch norm of ", network.architecture,
-                      " cannot be recalibrated: it has operations whose training mode is not known here (the first is ",
-                      why_not_compiled(network), "); use evaluate.batch_norm=frozen or states");
-    std::set<int> seen;
-    for (const model::Op& op : network.ops)
-        OROGRAPH_VALIDATE(op.kind != OpKind::batch_norm || seen.insert(op.running_mean).second, ExitCode::unavailable, "batch norm '",
-                          op.name, "' of ", network.architecture,
-                          " cannot be recalibrated: the network uses it in several places; use evaluate.batch_norm=frozen or states");
-}
-
 // A batch of one image has no variance where a batch norm sees one value a channel.
 void check_partition(const model::Network& network, std::int64_t images, std::int64_t batch) {
     OROGRAPH_VALIDATE(batch >= 1, ExitCode::config, "evaluate.recalibrate.batch is ", batch, "; set it to 2 or more");
@@ -44,8 +24,8 @@ void check_partition(const model::Network& network, std::int64_t images, std::in
                       "there are no train images to recalibrate batch norm with; set data.splits or "
                       "evaluate.recalibrate.limit so that there are");
     if (images % batch != 1 && batch != 1) return;
-    for (const model::Op& op : network.ops)
-        OROGRAPH_VALIDATE(op.kind != OpKind::batch_norm || op.shape[1] * op.shape[2] > 1, ExitCode::config, "batch norm '", op.name,
+    for (const model::BatchNorm& norm : model::batch_norms(network))
+        OROGRAPH_VALIDATE(norm.values > 1, ExitCode::config, "batch norm '", norm.name,
                           "' cannot be recalibrated with a batch of one image, which batches of ", batch, " leave of ", images,
                           "; set evaluate.recalibrate.batch or evaluate.recalibrate.limit to another number");
 }
@@ -92,9 +72,18 @@ private:
 
 }  // namespace
 
+std::string why_not_recalibrated(const model::Network& network) {
+    std::set<std::size_t> seen;
+    for (const model::BatchNorm& norm : model::batch_norms(network))
+        if (!seen.insert(norm.running_mean).second || !seen.insert(norm.running_var).second)
+            return cat("its batch norm '", norm.name, "' is used in several places, each of which needs statistics of its own");
+    return {};
+}
+
 Recalibration::Recalibration(const model::Network& network, const data::Split& images, std::int64_t batch, at::Device device)
-    : network_(with_momentum_one(network)), batch_(batch) {
-    check_operations(network);
+    : network_(network), batch_(batch) {
+    const std::string fault = why_not_recalibrated(network);
+    OROGRAPH_VALIDATE(fault.empty(), ExitCode::unavailable, "batch norm of ", network.architecture, " cannot be recalibrated: ", fault);
     check_partition(network, images.size(), batch);
     images_ = images.images.to(device).contiguous();
 }
@@ -103,9 +92,12 @@ std::vector<double> Recalibration::plain_states(const model::Weights& weights, s
     const c10::OptionalDeviceGuard device(images_.device());
     const c10::InferenceMode inference;
     const LibTorchPrecision precision(Precision::fp32, images_.device().type());
-    const at::Tensor states = at::zeros_like(weights.states);
-    model::forward(network_, model::views(weights.parameters, network_.space.parameters), model::views(states, network_.space.states),
-                   images_.narrow(0, batch * batch_, images_of(batch)), model::BatchNormMode::update_states);
+    const at::Tensor states = weights.states.clone();  // an exported network's may hold more than statistics
+    const std::vector<at::Tensor> tensors = model::views(states, network_.space.states);
+    for (const model::BatchNorm& norm : model::batch_norms(network_))
+        for (const std::size_t index : {norm.running_mean, norm.running_var}) tensors[index].zero_();  // what they were may be no number
+    model::forward(network_, model::views(weights.parameters, network_.space.parameters), tensors,
+                   images_.narrow(0, batch * batch_, images_of(batch)), model::BatchNormMode::replace_states);
     const at::Tensor values = states.to(at::kCPU, at::kDouble);
     return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }

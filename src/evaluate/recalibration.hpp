@@ -30,7 +30,7 @@ public:
     at::Tensor states(const model::Weights& weights, const Run& run, const BatchStates& of_batch, const CancelToken& cancel) const;
 
 private:
-    model::Network network_;  // with batch norms whose states after a batch are the batch's own
+    model::Network network_;
     std::int64_t batch_;
     at::Tensor images_;
 };

@@ -4,6 +4,7 @@
 #include "orograph/model/network.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace orograph::model {
 namespace {
@@ -47,6 +48,15 @@ std::vector<std::string> collect_names() {
     return names;
 }
 
+using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+
+Shapes shapes_of(const ParameterSpace& space) {
+    Shapes shapes;
+    for (const auto* specs : {&space.parameters, &space.states})
+        for (const TensorSpec& spec : *specs) shapes[spec.name] = spec.shape;
+    return shapes;
+}
+
 const Architecture& find_architecture(const std::string& name) {
     const auto& table = architectures();
     const auto found = std::find_if(table.begin(), table.end(), [&](const Architecture& entry) { return entry.name == name; });
@@ -72,6 +82,17 @@ Network build_network(const std::string& architecture, int channels, int classes
     NetworkBuilder net(architecture, channels, classes);
     find_architecture(architecture).assemble(net);
     return std::move(net).finish();
+}
+
+bool has_same_tensors(const ParameterSpace& a, const ParameterSpace& b) {
+    return a.parameters.size() + a.states.size() == b.parameters.size() + b.states.size() && shapes_of(a) == shapes_of(b);
+}
+
+std::vector<std::string> architectures_with(const ParameterSpace& space, int channels, int classes) {
+    std::vector<std::string> names;
+    for (const std::string& name : known_architectures())
+        if (has_same_tensors(build_network(name, channels, classes).space, space)) names.push_back(name);
+    return names;
 }
 
 }  // namespace orograph::model

@@ -5,12 +5,19 @@
 namespace orograph::model {
 namespace {
 
-enum class Shortcut { projection, none };
+enum class Shortcut { projection, zeros, none };
 enum class Block { basic, bottleneck };
 
-// The block's input, through a 1x1 convolution with BN where the shape changes (He et al. 2016 sec. 3.3 option B).
-int shortcut_branch(NetworkBuilder& net, int from, const std::string& path, std::int64_t channels, int stride) {
+// Every `stride`-th pixel of the block's input, with channels of zeros on both sides: option A has no parameters.
+int padded_branch(NetworkBuilder& net, int from, std::int64_t channels, int stride) {
+    const std::int64_t missing = channels - net.channels_of(from);
+    return net.pad_channels(net.max_pool(from, {.kernel = 1, .stride = stride}), missing / 2, missing - missing / 2);
+}
+
+// The block's input where its shape stays, else option A or B of He et al. 2016 sec. 3.3; B is a 1x1 convolution with BN.
+int shortcut_branch(NetworkBuilder& net, int from, const std::string& path, std::int64_t channels, int stride, Shortcut shortcut) {
     if (stride == 1 && net.channels_of(from) == channels) return from;
+    if (shortcut == Shortcut::zeros) return padded_branch(net, from, channels, stride);
     const int side = net.conv(from, path + "shortcut.0", {.channels = channels, .kernel = 1, .stride = stride, .padding = 0});
     return net.batch_norm(side, path + "shortcut.1");
 }
@@ -22,7 +29,7 @@ int basic_block(NetworkBuilder& net, int from, const std::string& path, std::int
     main = net.conv(main, path + "conv2", {.channels = planes});
     main = net.batch_norm(main, path + "bn2");
     if (shortcut == Shortcut::none) return net.relu(main);
-    return net.relu(net.add(main, shortcut_branch(net, from, path, planes, stride)));
+    return net.relu(net.add(main, shortcut_branch(net, from, path, planes, stride, shortcut)));
 }
 
 // 1x1 to `planes` channels, 3x3 with the stride, 1x1 to four times as many (He et al. 2016 fig. 5; the stride is in Li et al.'s program not
@@ -35,7 +42,7 @@ int bottleneck_block(NetworkBuilder& net, int from, const std::string& path, std
     main = net.conv(main, path + "conv3", {.channels = 4 * planes, .kernel = 1, .padding = 0});
     main = net.batch_norm(main, path + "bn3");
     if (shortcut == Shortcut::none) return main;
-    return net.relu(net.add(main, shortcut_branch(net, from, path, 4 * planes, stride)));
+    return net.relu(net.add(main, shortcut_branch(net, from, path, 4 * planes, stride, shortcut)));
 }
 
 struct ResNet {
@@ -127,6 +134,12 @@ void add_without_shortcuts(std::vector<Architecture>& table, const std::string& 
     table.push_back({name + "_noshort", own_paper, [form](NetworkBuilder& net) { assemble_resnet(net, form, Shortcut::none); }});
 }
 
+// Their tensors' names are those of the projecting ones, as in the programs whose checkpoints are about.
+void add_option_a(std::vector<Architecture>& table, int depth) {
+    table.push_back({cat("resnet", depth, "_a"), "He et al. 2016, shortcuts of option A",
+                     [depth](NetworkBuilder& net) { assemble_resnet(net, thin_resnet(depth, 1), Shortcut::zeros); }});
+}
+
 void add_resnet(std::vector<Architecture>& table, const std::string& name, const char* paper, const ResNet& form) {
     table.push_back({name, paper, [form](NetworkBuilder& net) { assemble_resnet(net, form, Shortcut::projection); }});
     add_without_shortcuts(table, name, form);
@@ -136,7 +149,10 @@ void add_resnet(std::vector<Architecture>& table, const std::string& name, const
 
 std::vector<Architecture> li_architectures() {
     std::vector<Architecture> table;
-    for (const int depth : {20, 32, 44, 56, 110}) add_resnet(table, cat("resnet", depth), resnet_papers, thin_resnet(depth, 1));
+    for (const int depth : {20, 32, 44, 56, 110}) {
+        add_resnet(table, cat("resnet", depth), resnet_papers, thin_resnet(depth, 1));
+        add_option_a(table, depth);
+    }
     add_without_shortcuts(table, "resnet50_16", thin_resnet(50, 1));
     for (const int width : {2, 4, 8}) add_resnet(table, cat("wrn56_", width), own_paper, thin_resnet(56, width));
     for (const int width : {2, 4}) add_resnet(table, cat("wrn110_", width), own_paper, thin_resnet(110, width));

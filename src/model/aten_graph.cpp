@@ -31,11 +31,39 @@ Results take_results(const torch::jit::Stack& stack) {
     return results;
 }
 
+// Whether the node normalises with states as they are: the operator of torch.export, or of its functional form.
+bool is_batch_norm(const AtenNode& node) {
+    const std::string& op = node.op.schema().name();
+    const auto is_state = [&](const char* name) {
+        const Slot& slot = node.argument(name);
+        return slot.kind == Slot::Kind::tensor && slot.tensor.place == TensorRef::Place::state;
+    };
+    if (op != "aten::batch_norm" && op != "aten::_native_batch_norm_legit_no_training") return false;
+    if (op == "aten::batch_norm") {
+        const Slot& training = node.argument("training");
+        if (training.kind != Slot::Kind::literal || training.literal.toBool()) return false;
+    }
+    return is_state("running_mean") && is_state("running_var");
+}
+
+// A batch norm on its arguments, which normalises with the batch and replaces the states. The functional form also gives two results that
+// are empty in evaluation.
+Results normalise_with_batch(const AtenNode& node, const torch::jit::Stack& arguments) {
+    const auto value = [&](const char* name) { return arguments[static_cast<std::size_t>(*node.op.schema().argumentIndexWithName(name))]; };
+    const auto tensor = [&](const char* name) { return value(name).toOptional<at::Tensor>(); };
+    const at::Tensor input = value("input").toTensor();
+    const at::Tensor result =
+        at::batch_norm(input, tensor("weight"), tensor("bias"), tensor("running_mean"), tensor("running_var"),
+                       /*training=*/true, /*momentum=*/1, value("eps").toDouble(), at::globalContext().userEnabledCuDNN());
+    return {result, at::empty({0}, input.options()), at::empty({0}, input.options())};
+}
+
 // A run of the graph. Node by node, so that whoever steps through it can look at the results.
 class Run {
 public:
-    Run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states, const at::Tensor& images)
-        : graph_(graph), parameters_(parameters), states_(states), images_(images), results_(graph.nodes.size()) {
+    Run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states, const at::Tensor& images,
+        BatchNormMode mode = BatchNormMode::use_states)
+        : graph_(graph), parameters_(parameters), states_(states), images_(images), mode_(mode), results_(graph.nodes.size()) {
         for (const at::Tensor& constant : graph.constants) {
             const at::ScalarType type = constant.is_floating_point() ? images.scalar_type() : constant.scalar_type();
             constants_.push_back(constant.to(images.device(), type));
@@ -47,6 +75,7 @@ public:
         torch::jit::Stack stack;
         stack.reserve(node.arguments.size());
         for (const Slot& slot : node.arguments) stack.push_back(value_of(slot));
+        if (mode_ == BatchNormMode::replace_states && is_batch_norm(node)) return set(number, normalise_with_batch(node, stack));
         node.op.callBoxed(stack);
         return set(number, take_results(stack));
     }
@@ -101,6 +130,7 @@ private:
     const std::vector<at::Tensor>& parameters_;
     const std::vector<at::Tensor>& states_;
     const at::Tensor images_;
+    const BatchNormMode mode_;
     std::vector<at::Tensor> constants_;
     std::vector<Results> results_;
 };
@@ -201,8 +231,8 @@ const Slot& AtenNode::argument(const std::string& wanted) const {
 }
 
 at::Tensor run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states,
-               const at::Tensor& images) {
-    Run steps(graph, parameters, states, images);
+               const at::Tensor& images, BatchNormMode mode) {
+    Run steps(graph, parameters, states, images, mode);
     for (std::size_t k = 0; k < graph.nodes.size(); ++k) {
         try {
             steps.step(k);
@@ -212,6 +242,17 @@ at::Tensor run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters
         }
     }
     return steps.tensor(graph.output);
+}
+
+std::vector<BatchNorm> batch_norms(const AtenGraph& graph) {
+    std::vector<BatchNorm> result;
+    for (const AtenNode& node : graph.nodes) {
+        if (!is_batch_norm(node)) continue;
+        std::int64_t values = 1;
+        for (std::size_t k = 0; k < node.shapes[0].size(); ++k) values *= k == 1 ? 1 : node.shapes[0][k].at(1);
+        result.push_back({node.name, node.argument("running_mean").tensor.index, node.argument("running_var").tensor.index, values});
+    }
+    return result;
 }
 
 void check_shapes(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states) {

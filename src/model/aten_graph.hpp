@@ -2,6 +2,8 @@
 
 #include "exported_description.hpp"
 
+#include "orograph/model/forward.hpp"
+
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/types.h>
 
@@ -60,10 +62,13 @@ void for_each_read(const std::vector<Slot>& slots, const Visit& visit) {
     }
 }
 
-// Logits [B, classes]. `parameters` and `states` as in forward(): of one dtype and device, which the images share. Error(data) naming the
-// node where LibTorch refuses.
+// Logits [B, classes]. `parameters` and `states` as in forward(): of one dtype and device, which the images share. mode: use_states or
+// replace_states. Error(data) naming the node where LibTorch refuses.
 at::Tensor run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states,
-               const at::Tensor& images);
+               const at::Tensor& images, BatchNormMode mode = BatchNormMode::use_states);
+
+// Returns the nodes that normalise with states.
+std::vector<BatchNorm> batch_norms(const AtenGraph& graph);
 
 // Runs the graph without data and compares the shapes of all results with those in the file, for two batch sizes; of `parameters` and
 // `states`, on the meta device, only the shapes count. Fault where one differs, is larger than any image's should be, or LibTorch refuses.

@@ -112,6 +112,14 @@ int NetworkBuilder::concat(const std::vector<int>& parts) {
     return append(std::move(op));
 }
 
+int NetworkBuilder::pad_channels(int from, std::int64_t before, std::int64_t behind) {
+    OROGRAPH_EXPECT(before >= 0 && behind >= 0);
+    Op op = make_op(OpKind::pad_channels, "", {from});
+    op.zeros = {before, behind};
+    op.shape[0] += before + behind;
+    return append(std::move(op));
+}
+
 int NetworkBuilder::dropout(int from, double probability) {
     OROGRAPH_EXPECT(probability >= 0 && probability < 1);
     Op op = make_op(OpKind::dropout, "", {from});

@@ -35,8 +35,9 @@ public:
     int max_pool(int from, const PoolOptions& options);
     int avg_pool(int from, int kernel);  // stride = kernel
     int flatten(int from);
-    int concat(const std::vector<int>& parts);  // along the channels
-    int dropout(int from, double probability);  // in [0, 1)
+    int concat(const std::vector<int>& parts);                             // along the channels
+    int pad_channels(int from, std::int64_t before, std::int64_t behind);  // with zeros
+    int dropout(int from, double probability);                             // in [0, 1)
 
     std::int64_t channels_of(int op) const { return network_.ops[static_cast<std::size_t>(op)].shape[0]; }
     int classes() const { return network_.classes; }

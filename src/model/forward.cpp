@@ -75,6 +75,8 @@ private:
                 return concat(op);
             case OpKind::dropout:
                 return dropout_ ? x * dropout_mask(*dropout_, number, op.probability, x) : x;
+            case OpKind::pad_channels:
+                return at::constant_pad_nd(x, {0, 0, 0, 0, op.zeros[0], op.zeros[1]});
             case OpKind::input:
                 break;
         }
@@ -89,12 +91,12 @@ private:
     }
 
     at::Tensor batch_norm(const Op& op, const at::Tensor& x) const {
-        const bool training = mode_ == BatchNormMode::update_states;
+        const bool training = mode_ != BatchNormMode::use_states;
         OROGRAPH_VALIDATE(!training || x.numel() > x.size(1), ExitCode::config, "batch normalisation of ", op.name,
                           " cannot train on a batch of one image: choose a batch size that leaves no image alone in the last batch");
         return at::batch_norm(x, parameter(op.weight), parameter(op.bias), states_[static_cast<std::size_t>(op.running_mean)],
-                              states_[static_cast<std::size_t>(op.running_var)], training, op.momentum, op.epsilon,
-                              at::globalContext().userEnabledCuDNN());
+                              states_[static_cast<std::size_t>(op.running_var)], training,
+                              mode_ == BatchNormMode::replace_states ? 1 : op.momentum, op.epsilon, at::globalContext().userEnabledCuDNN());
     }
 
     const at::Tensor& input(const Op& op, std::size_t which) const { return results_[static_cast<std::size_t>(op.inputs[which])]; }
@@ -112,14 +114,25 @@ private:
 
 }  // namespace
 
+std::vector<BatchNorm> batch_norms(const Network& network) {
+    if (network.graph) return batch_norms(*network.graph);
+    std::vector<BatchNorm> result;
+    for (const Op& op : network.ops)
+        if (op.kind == OpKind::batch_norm)
+            result.push_back(
+                {op.name, static_cast<std::size_t>(op.running_mean), static_cast<std::size_t>(op.running_var), op.shape[1] * op.shape[2]});
+    return result;
+}
+
 at::Tensor forward(const Network& network, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states,
                    const at::Tensor& images, BatchNormMode mode, const std::optional<DropoutDraw>& dropout) {
     OROGRAPH_EXPECT(parameters.size() == network.space.parameters.size() && states.size() == network.space.states.size());
     OROGRAPH_EXPECT(images.dim() == 4 && images.size(1) == network.channels);
     OROGRAPH_EXPECT(!dropout || (images.size(0) > 0 && dropout->pass >> 44 == 0));
     if (network.graph) {
-        OROGRAPH_VALIDATE(mode == BatchNormMode::use_states && !dropout, ExitCode::unavailable, network.architecture, " cannot be trained here");
-        return run(*network.graph, parameters, states, images);
+        OROGRAPH_VALIDATE(mode != BatchNormMode::update_states && !dropout, ExitCode::unavailable, network.architecture,
+                          " cannot be trained here");
+        return run(*network.graph, parameters, states, images, mode);
     }
     return Pass(network, parameters, states, mode, dropout).run(images);
 }

@@ -1,4 +1,5 @@
 #include "checkpoint.hpp"
+#include "same_tensors.hpp"
 #include "state_choice.hpp"
 #include "weights_source.hpp"
 
@@ -107,29 +108,16 @@ std::string list(const std::vector<std::string>& faults, std::size_t most) {
     return faults.size() > shown ? cat(listed, "; and ", faults.size() - shown, " more") : listed;
 }
 
-using Shapes = std::map<std::string, std::vector<std::int64_t>>;
-
-// Of all tensors that a network needs; counters are optional.
-Shapes needed_shapes(const ParameterSpace& space) {
-    Shapes shapes;
-    for (const auto* specs : {&space.parameters, &space.states})
-        for (const TensorSpec& spec : *specs) shapes[spec.name] = spec.shape;
-    return shapes;
-}
-
-// The other architecture whose tensors are just the file's, in words; empty where there is none.
+// The other architectures whose tensors are just the file's, in words; empty where there is none. Counters are optional.
 std::string suggest_architecture(const Network& network, const NamedTensors& named) {
-    Shapes shapes;
-    for (const auto& [name, tensor] : named.tensors) {
-        if (!name.ends_with(".num_batches_tracked")) shapes[name] = tensor->shape;
-    }
-    if (shapes == needed_shapes(network.space)) return {};  // then the fault is another one
-    for (const std::string& architecture : known_architectures()) {
-        const Network other = build_network(architecture, network.channels, network.classes);
-        if (needed_shapes(other.space) == shapes)
-            return cat(" (these are the tensors of ", architecture, ": set model.architecture to it, or choose other weights)");
-    }
-    return {};
+    ParameterSpace space;
+    for (const auto& [name, tensor] : named.tensors)
+        if (!name.ends_with(".num_batches_tracked")) space.parameters.push_back({name, tensor->shape});
+    if (has_same_tensors(space, network.space)) return {};  // then the fault is another one
+    const std::vector<std::string> names = architectures_with(space, network.channels, network.classes);
+    if (names.empty()) return {};
+    return cat(" (these are the tensors of ", join(names, " and of "), ": set model.architecture to ",
+               names.size() == 1 ? "it if it" : "the one that", " was trained; any other network with them goes through orograph.export)");
 }
 
 std::string where(const WeightsSource& source, const ChosenState& state) {
@@ -157,6 +145,7 @@ Weights load_weights(const std::filesystem::path& source, const Network& network
     Weights weights = reader.read();
     const std::string place = where(parsed, state);
     check_fit(reader, network, place, state.named);
+    note_same_tensors(network);
     if (const std::string converted = reader.conversions(); !converted.empty())
         log::info(cat("weights ", place, ": ", converted, " to float32"));
     if (state.named.bends > 0 && !network.space.states.empty())

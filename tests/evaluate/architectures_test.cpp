@@ -24,7 +24,7 @@ TEST_P(Architectures, CompiledAgreesWithAFloat64Evaluation) {
 
 INSTANTIATE_TEST_SUITE_P(All, Architectures,
                          testing::Values("vgg19bn", "wrn56_4_noshort", "resnet18", "resnet50", "preresnet110", "wrn28_10", "densenet121",
-                                         "convfc", "lenet5"),
+                                         "convfc", "lenet5", "resnet20_a", "resnet56_a"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

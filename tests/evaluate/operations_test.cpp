@@ -151,7 +151,8 @@ INSTANTIATE_TEST_SUITE_P(All, Operations,
                                                           Case{"inception", sketches::inception}, Case{"grouped", sketches::grouped},
                                                           Case{"shared_terms", sketches::shared_terms},
                                                           Case{"batch_norms_everywhere", sketches::batch_norms_everywhere},
-                                                          Case{"rows", sketches::rows}, Case{"no_linear_layer", sketches::no_linear_layer}),
+                                                          Case{"padded", sketches::padded}, Case{"rows", sketches::rows},
+                                                          Case{"no_linear_layer", sketches::no_linear_layer}),
                                           testing::Values(Path::cpu, Path::cuda_on_cpu, Path::cuda)),
                          name_of);
 

@@ -95,10 +95,9 @@ TEST(InstructionSet, UnknownOnesAreRefused) {
 TEST(InstructionSet, AndConvolutionAreOfTheCompiledCpuEvaluator) {
     const Options idle[] = {{.kind = Kind::reference, .instruction_set = "avx2"},
                             {.kind = Kind::compiled, .instruction_set = "avx2", .device = at::kCUDA}};
-    for (const Options& options : idle)
-        expect_refused_on("avx2", options, ExitCode::config, {"evaluate.instruction_set", "set it to auto"});
+    for (const Options& options : idle) expect_refused_on("avx2", options, ExitCode::config, {"set evaluate.instruction_set: auto"});
     expect_refused_on("avx2", {.kind = Kind::reference, .convolution = Convolution::direct}, ExitCode::config,
-                      {"evaluate.convolution", "reference", "set it to auto"});
+                      {"reference", "set evaluate.convolution: auto"});
 }
 
 TEST(Options, TheBatchIsTheEvaluatorsChoiceOrTheUsers) {

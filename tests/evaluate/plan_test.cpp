@@ -41,6 +41,26 @@ TEST(Plan, FusesEveryOperationOfResNet20WithoutShortcuts) {
     EXPECT_EQ(count_of(lines, "conv+bias+relu"), 19);
 }
 
+TEST(Plan, FusesEveryOperationOfResNet20WithShortcutsOfZeros) {
+    const auto lines = describe(make_plan(model::build_network("resnet20_a", 3, 10)));
+    EXPECT_EQ(lines.size(), 21U + 4);
+    EXPECT_EQ(count_of(lines, "conv+bias+relu"), 1 + 9);
+    EXPECT_EQ(count_of(lines, "conv+bias+residual+relu"), 9);
+    EXPECT_EQ(count_of(lines, "max_pool"), 2);
+    EXPECT_EQ(count_of(lines, "pad"), 2);
+    EXPECT_EQ(count_of(lines, "linear+bias"), 1);
+}
+
+TEST(Plan, ChannelsOfZerosAreTheBeginningOfAStep) {
+    Sketch net(1, 8, 8);
+    const int conv = net.conv(0, 4), other = net.relu(net.conv(0, 7));
+    net.linear(net.flatten(net.relu(net.add(net.pad_channels(conv, 1, 2), other))), 10);
+    const Plan plan = make_plan(net.finish());
+    EXPECT_THAT(describe(plan),
+                ElementsAre("conv+bias+relu conv2 7x8x8", "conv+bias conv1 4x8x8", "pad+add+relu 7x8x8", "linear+bias fc8 10x1x1"));
+    EXPECT_THAT(plan.steps[2].zeros, ElementsAre(1, 2));
+}
+
 TEST(Plan, FusesEveryOperationOfVgg9) {
     const auto lines = describe(make_plan(model::build_network("vgg9", 3, 10)));
     EXPECT_EQ(count_of(lines, "conv+bias+relu"),

@@ -53,9 +53,15 @@ private:
                 return x.flatten(1);
             case model::OpKind::concat:
                 return at::cat(inputs, 1);
+            case model::OpKind::pad_channels:
+                return at::cat({zeros_beside(x, op.zeros[0]), x, zeros_beside(x, op.zeros[1])}, 1);
             default:
                 return x;
         }
+    }
+
+    static at::Tensor zeros_beside(const at::Tensor& x, std::int64_t channels) {
+        return at::zeros({x.size(0), channels, x.size(2), x.size(3)}, x.options());
     }
 
     at::Tensor normalise(const model::Op& op, const at::Tensor& x, double momentum) {

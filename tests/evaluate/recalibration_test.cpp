@@ -52,8 +52,8 @@ TEST_P(Recalibrated, StatesAndLossAgreeWithFloat64) {
 
 INSTANTIATE_TEST_SUITE_P(All, Recalibrated,
                          testing::Values(Problem{"resnet20", 21, 8}, Problem{"resnet20", 21, 8, Kind::reference},
-                                         Problem{"resnet56_noshort", 9, 5}, Problem{"vgg16bn", 5, 3}, Problem{"preresnet110", 7, 4},
-                                         Problem{"densenet121", 4, 3}, Problem{"wrn28_10", 2, 2}),
+                                         Problem{"resnet56_noshort", 9, 5}, Problem{"resnet20_a", 9, 5}, Problem{"vgg16bn", 5, 3},
+                                         Problem{"preresnet110", 7, 4}, Problem{"densenet121", 4, 3}, Problem{"wrn28_10", 2, 2}),
                          [](const auto& info) {
                              return cat(info.param.architecture, info.param.kind == Kind::reference ? "_reference" : "");
                          });
@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(All, Recalibrated,
 // Else every batch would be the plain network's, unnoticed.
 TEST(CompiledRecalibration, RunsThroughEveryArchitecture) {
     int run = 0;
-    for (const char* architecture : {"resnet20", "vgg16bn", "preresnet110", "densenet121", "resnet50", "wrn56_2_noshort"}) {
+    for (const char* architecture : {"resnet20", "resnet20_a", "vgg16bn", "preresnet110", "densenet121", "resnet50", "wrn56_2_noshort"}) {
         const auto network = model::build_network(architecture, 3, 10);
         const auto weights = random_weights(network, 51);
         const Plan plan = make_plan(network, Statistics::of_batch);
@@ -79,7 +79,7 @@ TEST(CompiledRecalibration, RunsThroughEveryArchitecture) {
         EXPECT_TRUE(stream.run(images.const_data_ptr<float>(), 5).finite) << architecture;
         ++run;
     }
-    EXPECT_EQ(run, 6);
+    EXPECT_EQ(run, 7);
 }
 
 at::Tensor recalibrated(Evaluator* evaluator, const model::Weights& weights, const data::Split& images, std::int64_t batch) {

@@ -65,6 +65,12 @@ public:
         return append(op);
     }
 
+    int pad_channels(int from, std::int64_t before, std::int64_t behind) {
+        model::Op op{.kind = model::OpKind::pad_channels, .inputs = {from}, .shape = shape(from), .zeros = {before, behind}};
+        op.shape[0] += before + behind;
+        return append(op);
+    }
+
     // The last operation gives the logits.
     model::Network finish() {
         const auto [channels, height, width] = network_.ops.back().shape;
@@ -181,6 +187,21 @@ inline model::Network batch_norms_everywhere() {
     at = net.batch_norm(net.add(at, net.relu(at)));
     at = net.batch_norm(net.avg_pool(at, {.kernel = 3, .stride = 1, .padding = 1}), Sketch::Affine::no);
     net.linear(net.flatten(at), 5);
+    return net.finish();
+}
+
+inline model::Network
+padded() {  // channels of zeros in all places: as a shortcut in both orders, alone, before a batch norm, of the images
+    Sketch net(3, 9, 7);
+    const Window every_second{.kernel = 1, .stride = 2, .padding = 0};
+    const int stem = net.relu(net.batch_norm(net.conv(0, 10)));
+    const int main = net.batch_norm(net.conv(stem, 21, {.stride = 2}));
+    const int first = net.relu(net.add(main, net.pad_channels(net.max_pool(stem, every_second), 5, 6)));
+    const int second = net.batch_norm(net.conv(first, 37));
+    const int sum = net.relu(net.add(net.pad_channels(first, 0, 16), second));
+    const int images = net.relu(net.pad_channels(net.max_pool(0, every_second), 34, 0));
+    const int joined = net.concat({net.pad_channels(net.concat({first, sum}), 16, 16), net.batch_norm(net.pad_channels(images, 3, 1))});
+    net.linear(net.flatten(net.pad_channels(net.avg_pool(joined, {.kernel = 4, .stride = 4, .padding = 0}), 1, 2)), 5);
     return net.finish();
 }
 

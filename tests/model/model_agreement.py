@@ -15,6 +15,7 @@ from pytorch_models import make_model, randomize
 RESNETS = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110, 18, 34, 50, 101, 152)]
 RESNETS += ["wrn56_2", "wrn56_4", "wrn56_8", "wrn110_2", "wrn110_4"]
 ARCHITECTURES = [name + variant for name in RESNETS for variant in ("", "_noshort")]
+ARCHITECTURES += [f"resnet{depth}_a" for depth in (20, 32, 44, 56, 110)]
 ARCHITECTURES += ["resnet50_16_noshort", "vgg9", "densenet121", "vgg16", "vgg16bn", "vgg19", "vgg19bn", "preresnet110", "preresnet164",
                   "wrn28_10", "convfc", "lenet5", "mlp"]
 # Only names, shapes and counts: deeper or wider than one that is compared in full, of the same blocks.
@@ -22,7 +23,7 @@ REPEATING = ("resnet110", "wrn110", "wrn56_8")
 COMPARED = [name for name in ARCHITECTURES if not name.startswith(REPEATING)]
 LARGE = ("resnet101", "resnet152", "wrn28_10")
 # Every kind of block, and every architecture that has blocks of its own.
-TRAINED = ["resnet20", "resnet32_noshort", "resnet50_16_noshort", "resnet18", "resnet50", "resnet50_noshort", "resnet152",
+TRAINED = ["resnet20", "resnet20_a", "resnet56_a", "resnet32_noshort", "resnet50_16_noshort", "resnet18", "resnet50", "resnet50_noshort", "resnet152",
            "resnet152_noshort", "wrn56_2", "vgg9", "densenet121", "vgg16", "vgg19bn", "preresnet110", "preresnet164", "wrn28_10",
            "convfc", "lenet5", "mlp"]
 # He et al. 2016, table 6: millions of parameters of the CIFAR networks (without projections), 3 channels, 10 classes.
@@ -158,7 +159,7 @@ def test_training_step(program, tmp_path, architecture):
             assert relative_difference(ours[name], tensor.float()) <= 1e-6, name
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "resnet20_noshort", "resnet18_noshort", "wrn56_2", "vgg9", "vgg16bn", "mlp"])
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet20_noshort", "resnet20_a", "resnet18_noshort", "wrn56_2", "vgg9", "vgg16bn", "mlp"])
 def test_our_files_load_in_pytorch(program, tmp_path, architecture):
     program("initial", architecture, 3, 10, seed=7, output=tmp_path / "initial.safetensors")
     model = make_model(architecture, 3, 10)

@@ -3,11 +3,15 @@
 #include "fresh_folder.hpp"
 
 #include "orograph/core/error.hpp"
+#include "orograph/core/text.hpp"
 #include "orograph/model/forward.hpp"
 #include "orograph/model/weights.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
 
 namespace orograph::model {
 namespace {
@@ -16,7 +20,7 @@ using testing::HasSubstr;
 using testing_support::error_message;
 
 TEST(Network, KnowsItsArchitectures) {
-    EXPECT_EQ(known_architectures().size(), 43U);
+    EXPECT_EQ(known_architectures().size(), 48U);
     for (const std::string& name : known_architectures()) {
         EXPECT_EQ(build_network(name, 1, 10).architecture, name);
         EXPECT_FALSE(paper_of(name).empty()) << name;
@@ -83,8 +87,8 @@ TEST(Network, LaysItsTensorsOutWithoutHoles) {
 
 // The shapes that the builder infers are those that LibTorch computes, operation by operation.
 TEST(Network, InfersTheShapesThatLibTorchComputes) {
-    for (const std::string name : {"resnet20", "resnet20_noshort", "resnet18", "resnet50", "vgg9", "densenet121", "vgg16bn", "preresnet110",
-                                   "convfc", "lenet5", "mlp"}) {
+    for (const std::string name : {"resnet20", "resnet20_noshort", "resnet20_a", "resnet18", "resnet50", "vgg9", "densenet121", "vgg16bn",
+                                   "preresnet110", "convfc", "lenet5", "mlp"}) {
         const Network whole = build_network(name, 3, 10);
         const Weights weights = initial_weights(whole, 1);
         const auto parameters = views(weights.parameters, whole.space.parameters);
@@ -99,6 +103,47 @@ TEST(Network, InfersTheShapesThatLibTorchComputes) {
             EXPECT_EQ(result.size(1), shape[0]) << name << " op " << k;
         }
     }
+}
+
+TEST(Network, KnowsWhichOthersHaveItsTensors) {
+    std::map<std::string, std::string> alike;
+    for (const std::string& name : known_architectures()) {
+        const Network network = build_network(name, 3, 10);
+        const std::vector<std::string> names = architectures_with(network.space, 3, 10);
+        EXPECT_THAT(names, testing::Contains(name));
+        if (names.size() > 1) alike[name] = join(names);
+    }
+    std::map<std::string, std::string> expected;
+    for (const std::string depth : {"20", "32", "44", "56", "110"}) {
+        const std::string names = "resnet" + depth + "_noshort, resnet" + depth + "_a";
+        expected["resnet" + depth + "_noshort"] = expected["resnet" + depth + "_a"] = names;
+    }
+    EXPECT_EQ(alike, expected);
+}
+
+// He et al. 2016 sec. 3.3, option A: element by element.
+TEST(Forward, AShortcutOfZerosIsEverySecondPixelBetweenZeros) {
+    Network network = build_network("resnet20_a", 3, 10);
+    const auto pad = std::ranges::find(network.ops, OpKind::pad_channels, &Op::kind);
+    ASSERT_NE(pad, network.ops.end());
+    const Weights weights = initial_weights(network, 1);
+    const auto values_of = [&](std::ptrdiff_t last) {
+        Network part = network;
+        part.ops.resize(static_cast<std::size_t>(last) + 1);
+        return forward(part, views(weights.parameters, network.space.parameters), views(weights.states, network.space.states),
+                       at::linspace(-1, 1, 2 * 3 * 32 * 32).view({2, 3, 32, 32}), BatchNormMode::use_states);
+    };
+    const int subsampled = pad->inputs[0];
+    const at::Tensor shortcut = values_of(pad - network.ops.begin());
+    const at::Tensor block = values_of(network.ops[static_cast<std::size_t>(subsampled)].inputs[0]);
+    ASSERT_EQ(shortcut.sizes(), at::IntArrayRef({2, 32, 16, 16}));
+    ASSERT_EQ(block.sizes(), at::IntArrayRef({2, 16, 32, 32}));
+    const auto in = block.accessor<float, 4>(), out = shortcut.accessor<float, 4>();
+    EXPECT_GT(block.abs().max().item<float>(), 0);
+    for (std::int64_t n = 0; n < 2; ++n)
+        for (std::int64_t c = 0; c < 32; ++c)
+            for (std::int64_t y = 0; y < 16; ++y)
+                for (std::int64_t x = 0; x < 16; ++x) ASSERT_EQ(out[n][c][y][x], 8 <= c && c < 24 ? in[n][c - 8][2 * y][2 * x] : 0);
 }
 
 TEST(Forward, RefusesToTrainBatchNormalisationOnOneImage) {

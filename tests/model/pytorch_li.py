@@ -11,24 +11,38 @@ def conv(inputs, outputs, size, stride=1):
     return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False)
 
 
-class Residual(nn.Module):
-    """The way around a block: nothing at all, the input itself, or a projection where the shape changes."""
+class Slice(nn.Module):
+    """He et al. 2016 sec. 3.3 option A: no parameters; the new channels are zeros on both sides, a quarter of all on each."""
 
-    def add_shortcut(self, inputs, outputs, stride, has_shortcut):
-        self.has_shortcut = has_shortcut
-        if has_shortcut:
+    def __init__(self, outputs):
+        super().__init__()
+        self.zeros = outputs // 4
+
+    def forward(self, x):
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.zeros, self.zeros))
+
+
+class Residual(nn.Module):
+    """The way around a block: nothing at all, the input itself, or where the shape changes a projection or a slice (`shortcut`)."""
+
+    def add_shortcut(self, inputs, outputs, stride, shortcut):
+        self.has_shortcut = shortcut != "none"
+        if self.has_shortcut:
             changes = stride != 1 or inputs != outputs
-            self.shortcut = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)) if changes else nn.Sequential()
+            if shortcut == "slice":
+                self.shortcut = Slice(outputs) if changes else nn.Sequential()
+            else:
+                self.shortcut = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)) if changes else nn.Sequential()
 
 
 class BasicBlock(Residual):
     expansion = 1
 
-    def __init__(self, inputs, planes, stride, has_shortcut):
+    def __init__(self, inputs, planes, stride, shortcut):
         super().__init__()
         self.conv1, self.bn1 = conv(inputs, planes, 3, stride), nn.BatchNorm2d(planes)
         self.conv2, self.bn2 = conv(planes, planes, 3), nn.BatchNorm2d(planes)
-        self.add_shortcut(inputs, planes, stride, has_shortcut)
+        self.add_shortcut(inputs, planes, stride, shortcut)
 
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -40,12 +54,12 @@ class Bottleneck(Residual):
 
     expansion = 4
 
-    def __init__(self, inputs, planes, stride, has_shortcut):
+    def __init__(self, inputs, planes, stride, shortcut):
         super().__init__()
         self.conv1, self.bn1 = conv(inputs, planes, 1), nn.BatchNorm2d(planes)
         self.conv2, self.bn2 = conv(planes, planes, 3, stride), nn.BatchNorm2d(planes)
         self.conv3, self.bn3 = conv(planes, 4 * planes, 1), nn.BatchNorm2d(4 * planes)
-        self.add_shortcut(inputs, 4 * planes, stride, has_shortcut)
+        self.add_shortcut(inputs, 4 * planes, stride, shortcut)
 
     def forward(self, x):
         y = F.relu(self.bn1(self.conv1(x)))
@@ -55,7 +69,7 @@ class Bottleneck(Residual):
 
 
 class ResNet(nn.Module):
-    def __init__(self, block, widths, blocks, has_shortcut, channels, classes):
+    def __init__(self, block, widths, blocks, shortcut, channels, classes):
         super().__init__()
         self.conv1, self.bn1 = conv(channels, widths[0], 3), nn.BatchNorm2d(widths[0])
         self.stages = len(widths)
@@ -63,7 +77,7 @@ class ResNet(nn.Module):
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             layers = nn.Sequential()
             for index in range(count):
-                layers.append(block(inputs, width, 2 if stage > 0 and index == 0 else 1, has_shortcut))
+                layers.append(block(inputs, width, 2 if stage > 0 and index == 0 else 1, shortcut))
                 inputs = width * block.expansion
             setattr(self, f"layer{stage + 1}", layers)
         self.linear = nn.Linear(inputs, classes)
@@ -142,12 +156,12 @@ STAGES = {18: (BasicBlock, (2, 2, 2, 2)), 34: (BasicBlock, (3, 4, 6, 3)), 50: (B
 
 
 def make_resnet(name, channels, classes):
-    """resnetD and wrnD_K, with or without _noshort; resnet50_16_noshort is of the thin kind."""
-    has_shortcut = not name.endswith("_noshort")
-    depth, _, suffix = name.removesuffix("_noshort").removeprefix("resnet").removeprefix("wrn").partition("_")
+    """resnetD and wrnD_K, with or without _noshort or _a; resnet50_16_noshort is of the thin kind."""
+    shortcut = "slice" if name.endswith("_a") else "none" if name.endswith("_noshort") else "projection"
+    depth, _, suffix = name.removesuffix("_noshort").removesuffix("_a").removeprefix("resnet").removeprefix("wrn").partition("_")
     if name.startswith("resnet") and int(depth) in STAGES and not suffix:
         block, blocks = STAGES[int(depth)]
-        return ResNet(block, (64, 128, 256, 512), blocks, has_shortcut, channels, classes)
+        return ResNet(block, (64, 128, 256, 512), blocks, shortcut, channels, classes)
     factor = int(suffix) if name.startswith("wrn") else 1
     widths = [width * factor for width in (16, 32, 64)]
-    return ResNet(BasicBlock, widths, [(int(depth) - 2) // 6] * 3, has_shortcut, channels, classes)
+    return ResNet(BasicBlock, widths, [(int(depth) - 2) // 6] * 3, shortcut, channels, classes)

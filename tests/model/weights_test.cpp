@@ -115,8 +115,24 @@ TEST(Weights, OfAnotherWidthNameOnlyTheNetworkWhoseShapesTheyHave) {
     const auto read_as = [&](const char* architecture, int classes) {
         return error_message(ExitCode::data, [&] { load_weights(path, build_network(architecture, 1, classes)); });
     };
-    EXPECT_THAT(read_as("wrn56_4", 10), HasSubstr("these are the tensors of wrn56_2"));
+    EXPECT_THAT(read_as("wrn56_4", 10), HasSubstr("these are the tensors of wrn56_2: set model.architecture to it if it was trained"));
     EXPECT_THAT(read_as("wrn56_2", 100), Not(HasSubstr("these are the tensors")));
+}
+
+// Never one of several.
+TEST(Weights, NameAllNetworksThatHaveTheirTensors) {
+    const FreshFolder folder;
+    const auto path = folder / "weights.safetensors";
+    const Network trained = build_network("resnet20_a", 1, 10);
+    save_weights(path, trained, initial_weights(trained, 1), {});
+    const auto read_as = [&](const char* architecture) {
+        return error_message(ExitCode::data, [&] { load_weights(path, build_network(architecture, 1, 10)); });
+    };
+    EXPECT_THAT(read_as("resnet20"),
+                HasSubstr("these are the tensors of resnet20_noshort and of resnet20_a: set model.architecture to the one "
+                          "that was trained"));
+    EXPECT_THAT(read_as("vgg9"), HasSubstr("orograph.export"));
+    EXPECT_EQ(load_weights(path, build_network("resnet20_noshort", 1, 10)).parameters.numel(), trained.space.parameter_count());
 }
 
 // resnet20_noshort has the same ones.

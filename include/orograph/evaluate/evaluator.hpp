@@ -64,13 +64,14 @@ public:
 
     // Hands over the images (a train split, not augmented) from which recalibrate() takes the statistics of batch norm, in batches of
     // `batch`; the last one is as small as what is left. To be called before the first point. Error(config): batch norm cannot normalise a
-    // last batch of one image, or the network has operations that train in a way unknown here (Error(unavailable)).
+    // last batch of one image. Error(unavailable): why_not_recalibrated().
     virtual void set_recalibration(const data::Split& images, std::int64_t batch) = 0;
 
     // Gives the weights in hand, for later evaluate() calls, the batch-norm statistics that they have on the images of set_recalibration()
     // (Garipov et al. 2018 sec. 4: reset, then one pass in training mode): each batch is normalised by its own mean and biased variance,
     // and a state is the mean over batches, weighted by their images, of the batches' means or unbiased variances. Sums in float64, in
-    // batch order, rounded once. fp32 whatever the precision; dropout is the identity. Returns the states [S] on the weights' device,
+    // batch order, rounded once. fp32 whatever the precision. All else is as in evaluation:
+    // dropout is the identity, states that are no such statistics stay. Returns the states [S] on the weights' device,
     // undefined where `cancel` was set meanwhile. The same bits for any number of threads. Not thread-safe.
     virtual at::Tensor recalibrate(const CancelToken& cancel) = 0;
 
@@ -104,6 +105,9 @@ std::string describe_path(const model::Network& network, Kind kind);
 
 // The first operation of `network` that the compiled evaluators do not have, in words; empty where they can run it.
 std::string why_not_compiled(const model::Network& network);
+
+// Why recalibrate() cannot be used with `network`, in words; empty where it can, or where there is no batch norm.
+std::string why_not_recalibrated(const model::Network& network);
 
 // Whether a CPU whose instruction set is `own` (core's instruction_set()) has `wanted`: "avx512" has "avx2" and itself.
 bool has_instruction_set(std::string_view own, std::string_view wanted);

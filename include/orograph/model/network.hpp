@@ -31,7 +31,7 @@ struct ParameterSpace {
     std::vector<std::string> state_dict_order;
 };
 
-enum class OpKind { input, conv2d, linear, batch_norm, relu, add, max_pool, avg_pool, flatten, concat, dropout };
+enum class OpKind { input, conv2d, linear, batch_norm, relu, add, max_pool, avg_pool, flatten, concat, dropout, pad_channels };
 
 // One operation; its result is a tensor [B, C, H, W] (after flatten and linear [B, C], given here as {C, 1, 1}).
 struct Op {
@@ -43,6 +43,7 @@ struct Op {
     int groups = 1;                           // conv2d
     double probability = 0;                   // dropout, training; the identity in evaluation
     bool ceil_mode = false;                   // max_pool
+    std::array<std::int64_t, 2> zeros{};      // pad_channels: channels of zeros before and behind the input's
     double epsilon = 1e-5;                    // batch_norm
     double momentum = 0.1;                    // batch_norm, training
     int weight = -1, bias = -1;               // indices into space.parameters, -1: none
@@ -72,9 +73,11 @@ const std::string& paper_of(const std::string& architecture);
 
 // Builds, for 32x32 images,
 //   resnet{20,32,44,56,110}  He et al. 2016 sec. 4.2 with 1x1 projections, as Li et al. 2018
+//   each of these five with _a  the shortcuts without parameters of the same section (option A): every second pixel, and zeros for the
+//     channels that are missing, half of them before and half behind
 //   wrn56_{2,4,8}, wrn110_{2,4}  the same, 2, 4 or 8 times as wide, the first convolution too
 //   resnet{18,34}, resnet{50,101,152}  64 to 512 planes of basic or bottleneck blocks, first convolution 3x3
-//   each of these with _noshort  without shortcuts; resnet50_16_noshort  the 50 layers of the first kind, only without
+//   each of these but _a with _noshort  without shortcuts; resnet50_16_noshort  the 50 layers of the first kind, only without
 //   vgg9, densenet121  Li et al. 2018
 //   vgg{16,19}, vgg{16,19}bn  Garipov et al. 2018, with all 13 or 16 convolutions
 //   preresnet{110,164}, wrn28_10 (their WideResNet28x10), convfc  Garipov et al. 2018
@@ -82,5 +85,11 @@ const std::string& paper_of(const std::string& architecture);
 //   mlp  hidden 256, 128, as fc1, fc2, fc3
 // Error(config) for another name, with the nearest one.
 Network build_network(const std::string& architecture, int channels, int classes);
+
+// Whether two spaces have the same parameters and states by name and shape, whatever their order: weights of one load into the other.
+bool has_same_tensors(const ParameterSpace& a, const ParameterSpace& b);
+
+// The architectures with `channels` and `classes` that have the same tensors as `space`.
+std::vector<std::string> architectures_with(const ParameterSpace& space, int channels, int classes);
 
 }  // namespace orograph::model
