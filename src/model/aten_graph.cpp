@@ -38,7 +38,7 @@ public:
     Run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states, const at::Tensor& images)
         : graph_(graph), parameters_(parameters), states_(states), images_(images), results_(graph.nodes.size()) {
         for (const at::Tensor& constant : graph.constants) {
-            const at::ScalarType type = constant.is_floating_point() ? images.scalar_type() : constant.scalar_type();
+            const at::ScalarType type = constant.scalar_type() == at::kFloat ? images.scalar_type() : constant.scalar_type();
             constants_.push_back(constant.to(images.device(), type));
         }
     }
@@ -170,13 +170,12 @@ public:
           meta_(graph, parameters, states, images(batch, at::kMeta)) {}
 
     void step(std::size_t number) {
-        const AtenNode& node = graph_.nodes[number];
         try {
             meta_.step(number);
         } catch (const c10::NotImplementedError&) {
-            meta_.set(number, blank_results(node, on_cpu(number), batch_, at::kMeta));
+            meta_.set(number, results_on_cpu(number));
         }
-        check_results(meta_.results(number), node.shapes, batch_);
+        check_results(meta_.results(number), graph_.nodes[number].shapes, batch_);
     }
 
     at::Tensor logits() const { return meta_.tensor(graph_.output); }
@@ -187,16 +186,18 @@ private:
         return blank({batch, channels, height, width}, at::TensorOptions(device).dtype(at::kFloat));
     }
 
-    Results on_cpu(std::size_t number) {
-        if (!of_images(graph_.nodes[number])) return on_cpu(number, batch_);
+    Results results_on_cpu(std::size_t number) const {
+        if (!of_images(graph_.nodes[number])) return results_on_cpu(number, batch_);
         try {
-            return on_cpu(number, 0);
+            return results_on_cpu(number, 0);
         } catch (const c10::Error&) {
-            return on_cpu(number, batch_);  // instance_norm, say, takes no empty batch
+            return results_on_cpu(number, batch_);  // instance_norm, say, takes no empty batch
         }
     }
 
-    Results on_cpu(std::size_t number, std::int64_t batch) {
+    // What a node gives, without its values. Memory that is taken under the limit is returned under it.
+    Results results_on_cpu(std::size_t number, std::int64_t batch) const {
+        const AllocationLimit limit(most_bytes);
         const AtenNode& node = graph_.nodes[number];
         std::vector<at::Tensor> parameters(parameters_.size()), states(states_.size());
         Run run(graph_, parameters, states, images(batch, at::kCPU));
@@ -207,10 +208,9 @@ private:
             if (place == TensorRef::Place::state) states[index] = at::zeros(states_[index].sizes());
             if (place == TensorRef::Place::node) run.set(index, blank_results(graph_.nodes[index], meta_.results(index), batch, at::kCPU));
         });
-        const AllocationLimit limit(most_bytes);
         const Results& results = run.step(number);
         check_results(results, node.shapes, batch);
-        return results;
+        return blank_results(node, results, batch_, at::kMeta);
     }
 
     static constexpr std::int64_t most_bytes = std::int64_t{1} << 31;

@@ -44,7 +44,7 @@ struct AtenNode {
 struct AtenGraph {
     std::string file;
     std::array<std::int64_t, 3> image{};
-    std::vector<at::Tensor> constants;  // CPU; those of floating point float32
+    std::vector<at::Tensor> constants;  // CPU
     std::vector<AtenNode> nodes;
     TensorRef output;
     std::vector<std::vector<std::size_t>> releases;  // of each node: the nodes that nothing reads after it

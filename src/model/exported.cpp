@@ -39,7 +39,7 @@ at::ScalarType type_of(const FileTensor& tensor) {
 at::Tensor to_tensor(const FileTensor& stored) {
     const at::Tensor tensor = at::empty(stored.shape, type_of(stored));
     if (!stored.data.empty()) std::memcpy(tensor.data_ptr(), stored.data.data(), stored.data.size());
-    return tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor;
+    return tensor;
 }
 
 // Builds the network of one file.
