@@ -315,7 +315,7 @@ def in_run_type(torch, result, dtype):
 
 
 def evaluate_graph(torch, graph: Graph, tensors: dict, images):
-    """Runs a graph operator by operator; `tensors` by name, float32 ones in the type of `images`."""
+    """The logits, and the shapes of all results by node; `tensors` by name, float32 ones in the type of `images`."""
     results = {graph.input: [images]}
     types = {"float32": images.dtype, "complex64": torch.complex128 if images.dtype == torch.float64 else torch.complex64}
 
@@ -341,7 +341,25 @@ def evaluate_graph(torch, graph: Graph, tensors: dict, images):
         keywords = {key: decode(value) for key, value in node["keywords"].items()}
         result = operator_of(torch, node)(*decode(node["arguments"]), **keywords)
         results[node["name"]] = in_run_type(torch, result, images.dtype)
-        found, wanted = [list(part.shape) for part in results[node["name"]]], decode(node["shapes"])
-        if found != wanted:
-            raise Unfit(f"{node['name']} gives {found} for a batch of {images.size(0)} where {wanted} is expected")
-    return decode(graph.output).to(images.dtype)
+    shapes = {node["name"]: [list(part.shape) for part in results[node["name"]]] for node in graph.nodes}
+    return decode(graph.output).to(images.dtype), shapes
+
+
+def settle_shapes(graph: Graph, found: dict) -> None:
+    """Makes the graph's shapes those that its nodes gave for two batches, {batch: {node: shapes}}: torch.export is wrong about LSTM's."""
+    (first, shapes), (second, others) = found.items()
+
+    def size_at(size, batch):
+        return size["batch"][0] * batch + size["batch"][1] if isinstance(size, dict) else size
+
+    def fitted(one, other):
+        factor, rest = divmod(one - other, first - second)
+        return None if rest else {"batch": [factor, one - factor * first]} if factor else one
+
+    for node in graph.nodes:
+        ours, theirs = shapes[node["name"]], others[node["name"]]
+        for batch, wanted in ((first, ours), (second, theirs)):
+            if [[size_at(size, batch) for size in shape] for shape in node["shapes"]] != wanted:
+                node["shapes"] = [[fitted(*sizes) for sizes in zip(*pair)] for pair in zip(ours, theirs)]
+        if [len(shape) for shape in ours] != [len(shape) for shape in theirs] or any(None in shape for shape in node["shapes"]):
+            raise Unfit(f"{node['name']} gives {ours} for a batch of {first} and {theirs} for one of {second}; does it depend on values?")

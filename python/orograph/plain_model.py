@@ -17,20 +17,23 @@ def plain_copy(torch, model):
         copied = copy.deepcopy(model, without_history(torch, model)).cpu().float().eval().requires_grad_(False)
     except Exception as error:
         raise OrographError(ExitCode.DATA, f"{type(model).__name__} cannot be copied: {one_line(error)}") from error
-    for module in copied.modules():
-        if isinstance(module, torch.nn.DataParallel):
-            module.device_ids = []  # on the CPU it then runs what it holds
+    for module in list(copied.modules()):
+        for name, child in module.named_children():
+            setattr(module, name, unwrapped(torch, child))
         hide_computed(torch, module)
     return copied
 
 
 def unwrapped(torch, model):
-    """The module inside of torch.compile's, DataParallel's and DistributedDataParallel's."""
+    """The module inside of those that only run it in another way, as torch.compile's and DataParallel's do; checkpoints lose their prefixes."""
+    inner = {"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
+    kinds = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
     while True:
-        if isinstance(model, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+        found = inner.intersection(model._modules)
+        if isinstance(model, kinds):
             model = model.module
-        elif "_orig_mod" in getattr(model, "_modules", {}):
-            model = model._orig_mod
+        elif found:
+            model = model._modules[found.pop()]
         else:
             return model
 

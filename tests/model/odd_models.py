@@ -87,8 +87,8 @@ CASTS = {
     "float64 and back": lambda: Net(lambda net, x: x.double().exp().float(), lambda net, x: x.exp()),
     "float16 and back": lambda: Net(lambda net, x: x.half().to(x.dtype)),
     "bool": lambda: Net(lambda net, x: x * (x > 0).to(x.dtype) + (x < 0).float(), lambda net, x: x.relu() + (x < 0).to(x.dtype)),
-    "default type": lambda: Net(lambda net, x: x @ torch.linspace(0, 1, 64).view(8, 8), lambda net, x: x @ exact_linspace(64).view(8, 8)),
-    "integers divided": lambda: Net(lambda net, x: F.linear(x, torch.arange(64).view(8, 8) / 7), lambda net, x: F.linear(x, exact_ramp())),
+    "default type": lambda: Net(lambda net, x: x @ torch.linspace(0, 1, 64).view(8, 8), lambda net, x: x @ rounded(torch.linspace(0, 1, 64), x)),
+    "integers divided": lambda: Net(lambda net, x: F.linear(x, torch.arange(64).view(8, 8) / 7), lambda net, x: F.linear(x, rounded(torch.arange(64) / 7, x))),
     "constants": lambda: Net(lambda net, x: x + torch.full((8,), 0.25) + torch.zeros(x.shape[0], 1, 1, 1) + torch.tensor(1.5), lambda net, x: x + 1.75),
     "no gradient": lambda: Net(without_gradient, double),
     "no autocast": lambda: Net(outside_of_autocast, double),
@@ -102,12 +102,9 @@ CASTS = {
 }
 
 
-def exact_linspace(count):
-    return torch.linspace(0, 1, count, dtype=torch.float64)
-
-
-def exact_ramp():
-    return torch.arange(64, dtype=torch.float64).view(8, 8) / 7
+def rounded(values, x):
+    """As PyTorch computes what is told no type: in float32."""
+    return values.view(8, 8).to(x.dtype)
 
 
 def wrapped(kind, wrap):
@@ -305,8 +302,9 @@ WRAPPERS = {
     "compiled in place": (lambda: compiled_in_place(small()), ""),
     "data parallel": (lambda: nn.DataParallel(small()), "module."),
     "data parallel, compiled": (lambda: torch.compile(nn.DataParallel(small())), "_orig_mod.module."),
-    "compiled within": (lambda: nn.Sequential(torch.compile(small()), nn.Identity()), ""),
-    "data parallel within": (lambda: nn.Sequential(nn.DataParallel(small()), nn.Identity()), ""),
+    "averaged": (lambda: torch.optim.swa_utils.AveragedModel(small()), "module."),
+    "compiled within": (lambda: nn.Sequential(torch.compile(small()), nn.Identity()), "_orig_mod."),
+    "data parallel within": (lambda: nn.Sequential(nn.DataParallel(small()), nn.Identity()), "module."),
     "plain attributes": (Preprocessed, ""),
 }
 
