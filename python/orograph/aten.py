@@ -4,6 +4,12 @@ import math
 import operator
 from dataclasses import dataclass, field
 
+from .export_places import place_of_node
+from .export_rules import RULES, operator_of, refusal
+
+
+DROPOUTS = ("aten::dropout_", "aten::feature_dropout_", "aten::alpha_dropout_")  # in evaluation they change nothing
+
 
 class Unfit(Exception):
     """Why a graph cannot be written, in words."""
@@ -11,11 +17,12 @@ class Unfit(Exception):
 
 @dataclass
 class Graph:
-    """`nodes` in the order in which they run; `output` names the one that gives the logits."""
+    """`nodes` in the order in which they run; `output` refers to the logits; `sources`: the nodes of torch.export by the names of ours."""
 
     input: str = ""
     output: dict = field(default_factory=dict)
     nodes: list = field(default_factory=list)
+    sources: dict = field(default_factory=dict)
 
 
 def functional(traced):
@@ -24,8 +31,11 @@ def functional(traced):
 
 
 def graph_of(torch, traced) -> Graph:
-    """Unfit where the graph does what the file cannot say."""
-    return Reader(torch, traced).read()
+    """Unfit where the graph does what the file cannot say, or the program does not take."""
+    graph = Reader(torch, traced).read()
+    graph.nodes = needed(graph)
+    check_rules(torch, graph)
+    return graph
 
 
 class Reader:
@@ -33,40 +43,85 @@ class Reader:
         self.torch, self.traced, self.graph = torch, traced, Graph()
         signature = traced.graph_signature
         self.tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+        self.same = {}  # a node -> the one whose value it has
+        self.parts = {}  # a node that calls another graph -> the nodes that give its results
         self.changed = {}  # a node whose value an operator changed in place -> the node that has the new one
         self.viewed = set()  # nodes that others may be views of
+        self.names = {}  # of nodes, no two the same
 
     def read(self) -> Graph:
         for node in self.traced.graph.nodes:
             if node.op == "placeholder" and node.name not in self.tensors:
-                self.graph.input = node.name
-            elif node.op == "call_function":
-                self.add(node)
+                self.graph.input = self.names[node] = node.name
             elif node.op == "output":
                 self.finish(node)
-            elif node.op != "placeholder":
-                raise Unfit(f"it holds a {node.op}, {node.name}")
+            else:
+                self.visit(node, self.traced.graph_module)
         return self.graph
 
     def finish(self, node) -> None:
-        if self.traced.graph_signature.buffers_to_mutate or len(node.args[0]) != 1:
-            raise Unfit("it changes its buffers as it evaluates, or gives more than the logits")
+        changed = list(self.traced.graph_signature.buffers_to_mutate.values())
+        if changed:
+            raise Unfit(f"it changes its buffer '{changed[0]}' as it evaluates")
+        if len(node.args[0]) != 1:
+            raise Unfit(f"it gives {len(node.args[0])} tensors instead of the logits alone")
         self.graph.output = self.encode(node.args[0][0])
+
+    def visit(self, node, module) -> None:
+        """`module`: the graph's, which holds the graphs that it calls."""
+        try:
+            if node.op == "call_function" and isinstance(node.target, self.torch._ops.HigherOrderOperator):
+                self.inline(node, module)
+            elif node.op == "call_function":
+                self.add(node)
+            elif node.op not in ("placeholder", "get_attr"):
+                raise Unfit(f"it holds a {node.op}")
+        except Unfit as fault:
+            raise Unfit(f"{fault} ({node.name}{place_of_node(self.torch, node)})") from None
+
+    def inline(self, node, module) -> None:
+        """A part of the model that runs under torch.no_grad, or without autocast."""
+        name = node.target.name()
+        if name not in ("wrap_with_set_grad_enabled", "wrap_with_autocast"):
+            raise Unfit(f"it calls {name}, which is no operator of ATen")
+        settings = [argument for argument in node.args if not isinstance(argument, self.torch.fx.Node)]
+        if name == "wrap_with_autocast" and settings[0] == "cpu" and settings[2]:
+            raise Unfit("it runs under autocast; export it without")
+        first = next(k for k, argument in enumerate(node.args) if isinstance(argument, self.torch.fx.Node))
+        inner = getattr(module, node.args[first].target)
+        arguments = iter(node.args[first + 1 :])
+        for part in inner.graph.nodes:
+            if part.op == "placeholder":
+                self.same[part] = next(arguments)
+            elif part.op == "output":
+                results = part.args[0]
+                self.parts[node] = list(results) if isinstance(results, (list, tuple)) else [results]
+            else:
+                self.visit(part, inner)
 
     def add(self, node) -> None:
         torch = self.torch
-        if isinstance(node.meta.get("val"), (torch.SymInt, int)) or node.target is operator.getitem:
+        value = node.meta.get("val")
+        if node.target is operator.getitem or isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float)):
             return  # sizes are written where they are used; so are the parts of a result
         if not isinstance(node.target, torch._ops.OpOverload):
             raise Unfit(f"it calls {node.target}, which is no operator of ATen")
         if node.target.namespace != "aten":
             raise Unfit(f"it calls {node.target}, which is no operator of ATen but of {node.target.namespace}")
+        if not node.target._schema.returns and not node.target._schema.is_mutable:
+            return  # a check of what is already known to be so
+        if self.changes_nothing(node):
+            self.same[node] = self.latest(node.args[0])
+            self.note_views(node, node.target)
+            return
         target = self.out_of_place(node)
         self.note_views(node, target)
         portable, arguments = self.portable(target, node.args)
+        name = self.name_of(node)
+        self.graph.sources[name] = node
         self.graph.nodes.append(
             {
-                "name": node.name,
+                "name": name,
                 "operator": portable._schema.name,
                 "overload": portable._schema.overload_name,
                 "arguments": [self.encode(argument) for argument in arguments],
@@ -75,15 +130,32 @@ class Reader:
             }
         )
         if target is not node.target:
-            self.changed[node.args[0].name] = node
+            self.changed[self.origin(node.args[0])] = node
+
+    def name_of(self, node) -> str:
+        taken, name = set(self.names.values()), node.name
+        while name in taken:
+            name += "_"
+        self.names[node] = name
+        return name
+
+    def changes_nothing(self, node) -> bool:
+        """Whether it is a cast or a move to what the tensor is already, which stays true in whatever type the network runs."""
+        aten, torch = self.torch.ops.aten, self.torch
+        if node.target.overloadpacket not in (aten.to, aten._to_copy, aten.type_as):
+            return False
+        before, after = node.args[0].meta["val"], node.meta["val"]
+        return before.dtype == after.dtype and before.layout == after.layout == torch.strided
 
     def portable(self, target, arguments):
-        """The same for operators that need their argument's memory to be as it was here, or have no derivative."""
+        """The same for operators that need their argument's memory to be as it was here, have no derivative, or write what they need not."""
         aten = self.torch.ops.aten
         if target in (aten.view.default, aten._unsafe_view.default):
             return aten.reshape.default, arguments
         if target is aten.copy.default and arguments[0].meta["val"].dtype == arguments[1].meta["val"].dtype:
             return aten.expand_as.default, (arguments[1], arguments[0])
+        if target is aten.instance_norm.default and arguments[3] is not None and arguments[5] is False:
+            return aten.batch_norm.default, arguments  # with its running statistics it is one
         return target, arguments
 
     def out_of_place(self, node):
@@ -94,15 +166,16 @@ class Reader:
             return node.target
         packet = getattr(self.torch.ops.aten, schema.name.removeprefix("aten::").removesuffix("_"), None)
         target = getattr(packet, schema.overload_name or "default", None)
-        first = node.args[0]
-        if len(written) != 1 or not schema.name.endswith("_") or target is None or first.op != "call_function" or first.name in self.viewed:
-            raise Unfit(f"{node.name} ({schema.name}) works in place on what others may see")
+        first = self.origin(node.args[0])
+        safe = first.op == "call_function" and (first not in self.viewed or schema.name in DROPOUTS)
+        if len(written) != 1 or not schema.name.endswith("_") or target is None or not safe:
+            raise Unfit(f"{schema.name} works in place on what others may see")
         return target
 
     def note_views(self, node, target) -> None:
         if any(result.alias_info is not None for result in target._schema.returns):
-            self.viewed.add(node.name)
-            self.viewed.update(argument.name for argument in node.all_input_nodes)
+            self.viewed.add(node)
+            self.viewed.update(self.origin(argument) for argument in node.all_input_nodes)
 
     def shapes(self, node) -> list:
         value = node.meta["val"]
@@ -115,6 +188,10 @@ class Reader:
             return self.reference(value)
         if isinstance(value, (list, tuple)):
             return [self.encode(item) for item in value]
+        if isinstance(value, torch.SymFloat):
+            if value.node.expr.is_number:
+                return float(value)
+            raise Unfit(f"a number depends on the batch's size as {value.node.expr}")
         if isinstance(value, float) and not math.isfinite(value):
             return {"float": str(value)}
         if value is None or isinstance(value, (bool, int, float, str)):
@@ -129,19 +206,89 @@ class Reader:
         raise Unfit(f"it has an argument of type {type(value).__name__}, {value}")
 
     def reference(self, node) -> dict:
-        if node.name in self.tensors:
-            return {"tensor": self.tensors[node.name]}
         value = node.meta.get("val")
-        if isinstance(value, (self.torch.SymInt, int)):
-            return affine(self.torch, value)
+        if isinstance(value, (self.torch.SymInt, self.torch.SymFloat, int, float)):
+            return self.encode(value)
+        node = self.latest(node)
+        if not isinstance(node, self.torch.fx.Node):
+            return self.encode(node)
+        if node.op == "placeholder" and node.name in self.tensors:
+            return self.tensor(node)
         if node.target is operator.getitem:
-            return {"node": self.latest(node.args[0]).name, "output": node.args[1]}
-        return {"node": self.latest(node).name}
+            return {"node": self.names[self.latest(node.args[0])], "output": node.args[1]}
+        return {"node": self.names[node]}
+
+    def tensor(self, node) -> dict:
+        """Complex constants are in the file as pairs of numbers."""
+        name, value = self.tensors[node.name], node.meta["val"]
+        if not value.dtype.is_complex:
+            return {"tensor": name}
+        if name in self.traced.state_dict:
+            raise Unfit(f"'{name}' is complex; keep it as real numbers, and use torch.view_as_complex")
+        if node not in self.names:
+            self.graph.nodes.append(
+                {
+                    "name": self.name_of(node),
+                    "operator": "aten::view_as_complex",
+                    "overload": "",
+                    "arguments": [{"tensor": name}],
+                    "keywords": {},
+                    "shapes": [list(value.shape)],
+                }
+            )
+            self.graph.sources[self.names[node]] = node
+        return {"node": self.names[node]}
+
+    def origin(self, node):
+        """The node whose name others know a value by: casts that change nothing, and parts of inner graphs, left out."""
+        while isinstance(node, self.torch.fx.Node):
+            if node in self.same:
+                node = self.same[node]
+            elif node.target is operator.getitem and node.args[0] in self.parts:
+                node = self.parts[node.args[0]][node.args[1]]
+            else:
+                break
+        return node
 
     def latest(self, node):
-        while node.name in self.changed:
-            node = self.changed[node.name]
+        """The node that has a value now."""
+        node = self.origin(node)
+        while node in self.changed:
+            node = self.origin(self.changed[node])
         return node
+
+
+def needed(graph: Graph) -> list:
+    """The nodes on which the logits depend."""
+    wanted, kept = set(names_in(graph.output, "node")), []
+    for node in reversed(graph.nodes):
+        if node["name"] in wanted:
+            wanted.update(names_in([node["arguments"], node["keywords"]], "node"))
+            kept.append(node)
+    return kept[::-1]
+
+
+def names_in(value, key: str):
+    """Every NAME in {key: NAME} that a value holds."""
+    if isinstance(value, dict) and key in value:
+        yield value[key]
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from names_in(item, key)
+
+
+def check_rules(torch, graph: Graph) -> None:
+    if len(graph.nodes) > RULES["most_nodes"]:
+        raise Unfit(f"it has {len(graph.nodes)} operators, more than {RULES['most_nodes']}")
+    varying = {graph.input}
+    for node in graph.nodes:
+        inputs = [node["arguments"], node["keywords"]]
+        varies = not varying.isdisjoint(names_in(inputs, "node")) or any(True for _ in names_in(inputs, "batch"))
+        if varies:
+            varying.add(node["name"])
+        if reason := refusal(torch, node, varies):
+            source = graph.sources[node["name"]]
+            raise Unfit(f"{node['operator']} is not run by the program: {reason} ({node['name']}{place_of_node(torch, source)})")
 
 
 AFFINE_HELP = "only a multiple of the batch size, plus a constant, can be written"
@@ -153,15 +300,24 @@ def affine(torch, size):
         return int(size)
     expression = size.node.expr
     symbols = list(expression.free_symbols)
+    if any(str(symbol).startswith("u") for symbol in symbols):
+        raise Unfit("a size depends on values")
     offset = expression.subs({symbol: 0 for symbol in symbols})
     if len(symbols) != 1 or not (expression - offset).subs(symbols[0], 1).is_integer or (expression - offset).diff(symbols[0]).free_symbols:
         raise Unfit(f"a size depends on the batch's as {expression}: {AFFINE_HELP}")
     return {"batch": [int(expression.diff(symbols[0])), int(offset)]}
 
 
+def in_run_type(torch, result, dtype):
+    """What operators give that were told no type: float32 is the type in which the network runs."""
+    results = list(result) if isinstance(result, (list, tuple)) else [result]
+    return [part.to(dtype) if part.dtype == torch.float32 else part for part in results]
+
+
 def evaluate_graph(torch, graph: Graph, tensors: dict, images):
-    """Runs a graph operator by operator; `tensors` by name, float ones in the type of `images`."""
+    """The logits, and the shapes of all results by node; `tensors` by name, float32 ones in the type of `images`."""
     results = {graph.input: [images]}
+    types = {"float32": images.dtype, "complex64": torch.complex128 if images.dtype == torch.float64 else torch.complex64}
 
     def decode(value):
         if isinstance(value, list):
@@ -179,14 +335,31 @@ def evaluate_graph(torch, graph: Graph, tensors: dict, images):
             return float(word)
         if key == "device":
             return images.device
-        return images.dtype if word == "float32" else getattr(torch, word)
+        return types[word] if word in types else getattr(torch, word)
 
     for node in graph.nodes:
-        target = getattr(getattr(torch.ops.aten, node["operator"].removeprefix("aten::")), node["overload"] or "default")
         keywords = {key: decode(value) for key, value in node["keywords"].items()}
-        result = target(*decode(node["arguments"]), **keywords)
-        results[node["name"]] = list(result) if isinstance(result, (list, tuple)) else [result]
-        found, wanted = [list(part.shape) for part in results[node["name"]]], decode(node["shapes"])
-        if found != wanted:
-            raise Unfit(f"{node['name']} gives {found} for a batch of {images.size(0)} where {wanted} is expected")
-    return decode(graph.output)
+        result = operator_of(torch, node)(*decode(node["arguments"]), **keywords)
+        results[node["name"]] = in_run_type(torch, result, images.dtype)
+    shapes = {node["name"]: [list(part.shape) for part in results[node["name"]]] for node in graph.nodes}
+    return decode(graph.output).to(images.dtype), shapes
+
+
+def settle_shapes(graph: Graph, found: dict) -> None:
+    """Makes the graph's shapes those that its nodes gave for two batches, {batch: {node: shapes}}: torch.export is wrong about LSTM's."""
+    (first, shapes), (second, others) = found.items()
+
+    def size_at(size, batch):
+        return size["batch"][0] * batch + size["batch"][1] if isinstance(size, dict) else size
+
+    def fitted(one, other):
+        factor, rest = divmod(one - other, first - second)
+        return None if rest else {"batch": [factor, one - factor * first]} if factor else one
+
+    for node in graph.nodes:
+        ours, theirs = shapes[node["name"]], others[node["name"]]
+        for batch, wanted in ((first, ours), (second, theirs)):
+            if [[size_at(size, batch) for size in shape] for shape in node["shapes"]] != wanted:
+                node["shapes"] = [[fitted(*sizes) for sizes in zip(*pair)] for pair in zip(ours, theirs)]
+        if [len(shape) for shape in ours] != [len(shape) for shape in theirs] or any(None in shape for shape in node["shapes"]):
+            raise Unfit(f"{node['name']} gives {ours} for a batch of {first} and {theirs} for one of {second}; does it depend on values?")

@@ -9,13 +9,17 @@ import json
 import math
 from pathlib import Path
 
-from .aten import Unfit, evaluate_graph, functional, graph_of
+from .aten import Unfit, evaluate_graph, functional, graph_of, names_in, settle_shapes
 from .errors import ExitCode, OrographError
+from .export_places import one_line, place_of_error
+from .export_rules import RULES
+from .plain_model import plain_copy
 
 VERSION = "1"
 CONSTANT_PREFIX = "orograph.constant."
 CHECKED_BATCHES = (3, 1)
 TOLERANCE = 1e-9  # of float64 logits, relative to the largest
+TOLERANCE_FLOAT32 = 1e-4
 
 
 def export(model, example_images, path) -> None:
@@ -23,20 +27,24 @@ def export(model, example_images, path) -> None:
     their names in model.state_dict().
 
     example_images: float tensor [B, C, H, W], of the size that the data will have (orograph's data sets: [B, 1 or 3, 32, 32]). The model
-    gives logits [B, classes], whatever B; it is left as it was. Before anything is written the operators are run again in float64, on
-    batches of 3 images and of 1, and compared with the model. OrographError where it cannot be exported, and why.
+    gives logits [B, classes], whatever B; it is left as it was, and taken out of torch.compile and DataParallel. Before anything is
+    written the operators are held to the program's rules (export_rules.json), run again in float64, on batches of 3 images and of 1, and
+    compared with the model. OrographError where it cannot be exported, and why.
     """
     import torch
 
-    model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
-    images = check_images(torch, example_images)
-    traced = trace(torch, model, images)
-    shows_training = not first_fault(torch, model, traced, images)
-    if not shows_training:
+    shape = image_shape(torch, example_images)
+    model = plain_copy(torch, model)
+    check_tensors(torch, model)
+    traced = trace(torch, copy.deepcopy(model), torch.rand(2, *shape, generator=generator(torch)))  # 2: torch.export takes 0 and 1 for constants
+    graph, fault = checked(torch, model, traced, shape)
+    shows_training = not fault
+    if fault:
         traced = functional(traced)
-        if fault := first_fault(torch, model, traced, images):
-            raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}")
-    description, tensors = describe(torch, model, traced, images, shows_training)
+        graph, fault = checked(torch, model, traced, shape)
+    if fault:
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}")
+    description, tensors = describe(torch, model, traced, graph, shape, shows_training)
     save(description, tensors, Path(path))
 
 
@@ -44,10 +52,28 @@ def name_of(model) -> str:
     return type(model).__name__
 
 
-def check_images(torch, images):
-    if not isinstance(images, torch.Tensor) or images.dim() != 4 or images.size(0) < 1 or not images.is_floating_point():
+def generator(torch):
+    """Numbers that leave the user's own alone."""
+    return torch.Generator().manual_seed(0)
+
+
+def image_shape(torch, images) -> list:
+    if not isinstance(images, torch.Tensor) or images.dim() != 4 or min(images.shape) < 1 or not images.is_floating_point():
         raise OrographError(ExitCode.USAGE, "export needs an example of the images, a float tensor [B, C, H, W]; torch.zeros(2, 1, 32, 32), say")
-    return torch.rand(2, *images.shape[1:])  # a batch of 2: torch.export takes 0 and 1 for constants
+    return list(images.shape[1:])
+
+
+def check_tensors(torch, model) -> None:
+    state = model.state_dict()
+    parameters = dict(model.named_parameters())
+    if not any(parameter.numel() for parameter in parameters.values()):
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: it has no parameters")
+    for name, parameter in parameters.items():
+        if parameter.dtype != torch.float32:
+            reason = f"its parameter '{name}' is {str(parameter.dtype).removeprefix('torch.')}, not of floating point"
+            raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {reason}")
+        if name not in state:
+            raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: its state_dict has no '{name}', which is a parameter")
 
 
 def trace(torch, model, images):
@@ -55,70 +81,120 @@ def trace(torch, model, images):
     try:
         return torch.export.export(model, (images,), dynamic_shapes=({0: batch},))
     except Exception as error:  # whatever torch.export makes of the model's code
-        reason = " ".join(str(error).split())[:500]
+        reason = one_line(error, 500) or type(error).__name__
         hint = "a model must take batches of any size (images.shape[0], not len(images)), and its values must not decide which operators run"
-        raise OrographError(ExitCode.DATA, f"torch.export does not take {name_of(model)}: {reason}; {hint}") from error
+        place = place_of_error(torch, error)
+        raise OrographError(ExitCode.DATA, f"torch.export does not take {name_of(model)}{place}: {reason}; {hint}") from error
 
 
-def first_fault(torch, model, traced, images) -> str:
-    """What keeps the traced graph from being the model; empty where nothing does."""
+def checked(torch, model, traced, shape):
+    """The traced graph, and what keeps it from being the model; empty where nothing does."""
     try:
         graph = graph_of(torch, traced)
-        tensors = tensors_of(traced, torch.float64)
-        exact = copy.deepcopy(model).double()
-        for batch in CHECKED_BATCHES:
-            check_batch(torch, exact, graph, tensors, torch.rand(batch, *images.shape[1:], dtype=torch.float64))
+        compare(torch, model, graph, traced, shape)
     except Unfit as fault:
-        return str(fault)
-    return ""
+        return None, str(fault)
+    return graph, ""
 
 
-def check_batch(torch, model, graph, tensors, images) -> None:
+def compare(torch, model, graph, traced, shape) -> None:
+    """Of 3 images and of the first alone, in float64, or in float32 where the model's code knows nothing else."""
+    images = torch.rand(3, *shape, generator=generator(torch), dtype=torch.float64)
+    try:
+        wanted, tolerance = logits_of(torch, copy.deepcopy(model).double(), images), TOLERANCE
+    except Exception:
+        images, tolerance = images.float(), TOLERANCE_FLOAT32
+    exact = copy.deepcopy(model).to(images.dtype)
+    tensors = tensors_of(torch, traced, images.dtype)
+    answers, shapes = [], {}
+    for batch in CHECKED_BATCHES:
+        wanted = model_answer(torch, exact, images[:batch])
+        require_close(wanted, model_answer(torch, exact, images[:batch]), tolerance, "it is random: it gives other logits the second time")
+        found, shapes[batch] = graph_answer(torch, graph, tensors, images[:batch])
+        require_close(wanted, found, tolerance, OTHER_LOGITS.format(batch=batch))
+        answers.append(wanted)
+    require_close(answers[1], answers[0][: CHECKED_BATCHES[1]], tolerance, "its logits for an image depend on which images share its batch")
+    settle_shapes(graph, shapes)
+
+
+def model_answer(torch, model, images):
+    """The model's logits; Unfit where it gives none."""
     batch = images.size(0)
-    with torch.no_grad():
-        try:
-            wanted = model(images)
-        except Exception as error:
-            raise Unfit(f"the model does not take a batch of {batch}: {' '.join(str(error).split())[:300]}") from error
-        if not isinstance(wanted, torch.Tensor) or wanted.dim() != 2 or wanted.size(0) != batch:
-            raise Unfit(f"the model does not give logits [B, classes] for a batch of {batch}")
-        try:
-            found = evaluate_graph(torch, graph, tensors, images)
-        except Unfit:
-            raise
-        except Exception as error:
-            raise Unfit(f"its operators, run on a batch of {batch}: {' '.join(str(error).split())[:300]}") from error
-    if found.shape != wanted.shape:
-        raise Unfit(f"its operators give {list(found.shape)} for a batch of {batch}, the model {list(wanted.shape)}")
+    try:
+        logits = logits_of(torch, model, images)
+    except Exception as error:
+        raise Unfit(f"the model does not take a batch of {batch}{place_of_error(torch, error)}: {one_line(error)}") from error
+    if not isinstance(logits, torch.Tensor):
+        raise Unfit(f"the model gives a {type(logits).__name__} instead of logits [B, classes]; export a module that gives them alone")
+    if logits.dim() != 2 or logits.size(0) != batch or not 1 <= logits.size(1) <= RULES["most_classes"] or not logits.is_floating_point():
+        kind = str(logits.dtype).removeprefix("torch.")
+        raise Unfit(f"the model does not give logits [B, classes] for a batch of {batch} but {kind} {list(logits.shape)}")
+    return logits.to(images.dtype)
+
+
+def logits_of(torch, model, images):
+    """float32, where the model's code asks for it, becomes the type of the images, as in the program."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    def cast(value):
+        return images.dtype if value is torch.float32 else value
+
+    class RunType(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+            result = function(*map(cast, arguments), **{key: cast(value) for key, value in (keywords or {}).items()})
+            if isinstance(result, torch.Tensor) and result.dtype == torch.float32:
+                return result.to(images.dtype)
+            return result
+
+    if images.dtype == torch.float32:
+        with torch.no_grad():
+            return model(images)
+    with torch.no_grad(), RunType():
+        return model(images)
+
+
+def graph_answer(torch, graph, tensors, images):
+    try:
+        with torch.no_grad():
+            return evaluate_graph(torch, graph, tensors, images)
+    except Unfit:
+        raise
+    except Exception as error:
+        raise Unfit(f"its operators, run on a batch of {images.size(0)}: {one_line(error)}") from error
+
+
+OTHER_LOGITS = "its operators give other logits than the model for a batch of {batch}; does a batch's size or its values decide what it does?"
+
+
+def require_close(found, wanted, tolerance: float, message: str) -> None:
     scale = wanted.abs().max().item()
-    if not math.isfinite(scale) or (found - wanted).abs().max().item() > TOLERANCE * scale:
-        raise Unfit(
-            f"its operators give other logits than the model for a batch of {batch}; is it random, or does a batch's size or values decide what it does?"
-        )
+    if found.shape != wanted.shape or not math.isfinite(scale) or not (found - wanted).abs().max().item() <= tolerance * scale:
+        raise Unfit(message if math.isfinite(scale) else "its logits for random images are not finite")
 
 
-def tensors_of(traced, float_type=None) -> dict:
-    """Every tensor that the graph may name, by the name that it has there."""
+def tensors_of(torch, traced, run_type=None) -> dict:
+    """Every tensor that the graph may name, by the name that it has there; float32 in the run's type, complex numbers as pairs."""
     tensors = {**traced.state_dict, **traced.constants}
-    tensors = {name: value.detach() for name, value in tensors.items() if hasattr(value, "detach")}
-    if float_type is None:
+    tensors = {name: value.detach() for name, value in tensors.items() if isinstance(value, torch.Tensor)}
+    tensors = {name: torch.view_as_real(value.resolve_conj()) if value.is_complex() else value for name, value in tensors.items()}
+    if run_type is None:
         return tensors
-    return {name: value.to(float_type) if value.is_floating_point() else value for name, value in tensors.items()}
+    return {name: value.to(run_type) if value.dtype == torch.float32 else value for name, value in tensors.items()}
 
 
-def describe(torch, model, traced, images, shows_training: bool) -> tuple[dict, dict]:
+def describe(torch, model, traced, graph, shape: list, shows_training: bool) -> tuple[dict, dict]:
     """The graph as the file holds it, and the file's tensors. `shows_training`: whether the graph still has dropout and batch norm."""
-    graph = graph_of(torch, traced)
-    state = model.state_dict()
-    parameters = [name for name, _ in model.named_parameters()]
-    buffers = [name for name, buffer in model.named_buffers() if name in state and buffer.is_floating_point()]
+    state = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+    parameters = [name for name, parameter in model.named_parameters() if parameter.numel()]
+    buffers = [name for name, buffer in model.named_buffers() if name in state and buffer.is_floating_point() and buffer.numel()]
     aliases = shared_names(model)
-    used = tensors_of(traced)
+    used = tensors_of(torch, traced)
     names = {name: aliases.get(name, name) if name in state else CONSTANT_PREFIX + name for name in used}
-    tensors = dict(state) | {names[name]: value for name, value in used.items() if name not in state}
+    read = set(names_in(graph.nodes, "tensor"))
+    tensors = state | {names[name]: value for name, value in used.items() if name not in state and name in read}
     return {
         "module": name_of(model),
-        "image": list(images.shape[1:]),
+        "image": shape,
         "parameters": parameters,
         "states": buffers,
         "state_dict": list(state),

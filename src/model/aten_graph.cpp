@@ -1,5 +1,8 @@
 #include "aten_graph.hpp"
 
+#include "allocation_limit.hpp"
+#include "export_rules.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/core/fault.hpp"
 #include "orograph/core/quote.hpp"
@@ -8,8 +11,6 @@
 
 namespace orograph::model {
 namespace {
-
-constexpr std::int64_t most_values = std::int64_t{1} << 24;  // of one image in one result: 64 MiB in float32
 
 using Results = std::vector<at::Tensor>;
 
@@ -65,7 +66,7 @@ public:
         BatchNormMode mode = BatchNormMode::use_states)
         : graph_(graph), parameters_(parameters), states_(states), images_(images), mode_(mode), results_(graph.nodes.size()) {
         for (const at::Tensor& constant : graph.constants) {
-            const at::ScalarType type = constant.is_floating_point() ? images.scalar_type() : constant.scalar_type();
+            const at::ScalarType type = constant.scalar_type() == at::kFloat ? images.scalar_type() : constant.scalar_type();
             constants_.push_back(constant.to(images.device(), type));
         }
     }
@@ -77,7 +78,7 @@ public:
         for (const Slot& slot : node.arguments) stack.push_back(value_of(slot));
         if (mode_ == BatchNormMode::replace_states && is_batch_norm(node)) return set(number, normalise_with_batch(node, stack));
         node.op.callBoxed(stack);
-        return set(number, take_results(stack));
+        return set(number, in_run_type(take_results(stack)));
     }
 
     // In place of a step.
@@ -105,6 +106,15 @@ public:
     }
 
 private:
+    // Operators that are told no type give float32, which stands for the type in which the network runs.
+    Results in_run_type(Results results) const {
+        if (images_.scalar_type() == at::kFloat) return results;
+        for (at::Tensor& result : results) {
+            if (result.scalar_type() == at::kFloat) result = result.to(images_.scalar_type());
+        }
+        return results;
+    }
+
     c10::IValue value_of(const Slot& slot) const {
         switch (slot.kind) {
             case Slot::Kind::literal:
@@ -115,6 +125,8 @@ private:
                 return slot.size.at(images_.size(0));
             case Slot::Kind::float_type:
                 return static_cast<std::int64_t>(images_.scalar_type());
+            case Slot::Kind::complex_type:
+                return static_cast<std::int64_t>(c10::toComplexType(images_.scalar_type()));
             case Slot::Kind::device:
                 return images_.device();
             case Slot::Kind::list:
@@ -154,67 +166,88 @@ void check_results(const Results& results, const std::vector<Shape>& shapes, std
         require(results[i].sizes() == at::IntArrayRef(wanted), "for a batch of ", batch, " images it gives the shape ",
                 in_words(results[i].sizes().vec()), " instead of ", in_words(wanted));
         const std::int64_t values = results[i].numel() / std::max<std::int64_t>(batch, 1);
-        require(values <= most_values, "it gives ", values, " numbers an image, more than ", most_values);
+        require(values <= export_rules().most_values, "it gives ", values, " numbers an image, more than ", export_rules().most_values);
     }
 }
 
-std::vector<at::Tensor> blank_as(const std::vector<at::Tensor>& tensors, at::Device device) {
-    std::vector<at::Tensor> out;
-    for (const at::Tensor& tensor : tensors) out.push_back(at::empty(tensor.sizes(), tensor.options().device(device)));
-    return out;
+at::Tensor blank(at::IntArrayRef sizes, const at::TensorOptions& options) {
+    return options.device().is_meta() ? at::empty(sizes, options) : at::zeros(sizes, options);
 }
 
 // What a node would give for `batch` images, of the types of `like`.
 Results blank_results(const AtenNode& node, const Results& like, std::int64_t batch, at::Device device) {
     Results results;
     for (std::size_t i = 0; i < like.size(); ++i)
-        results.push_back(at::empty(sizes_at(node.shapes[i], batch), like[i].options().device(device)));
+        results.push_back(blank(sizes_at(node.shapes[i], batch), like[i].options().device(device)));
     return results;
 }
 
+// Whether all results vanish with the batch.
+bool of_images(const AtenNode& node) {
+    return std::ranges::all_of(
+        node.shapes, [](const Shape& shape) { return std::ranges::any_of(shape, [](const Size& size) { return size.at(0) == 0; }); });
+}
+
 // The graph without data, on LibTorch's meta device. The few operators that it has no meta form of in C++, such as convolutions, are asked
-// on the CPU what they make of no images at all.
+// on the CPU what they make of zeros: of no images at all where that tells the shape, since it costs nothing.
 class DryRun {
 public:
     DryRun(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states, std::int64_t batch)
         : graph_(graph),
           batch_(batch),
-          cpu_parameters_(blank_as(parameters, at::kCPU)),
-          cpu_states_(blank_as(states, at::kCPU)),
+          parameters_(parameters),
+          states_(states),
           meta_(graph, parameters, states, images(batch, at::kMeta)) {}
 
     void step(std::size_t number) {
         try {
             meta_.step(number);
         } catch (const c10::NotImplementedError&) {
-            meta_.set(number, blank_results(graph_.nodes[number], results_for_none(number), batch_, at::kMeta));
+            meta_.set(number, results_on_cpu(number));
         }
         check_results(meta_.results(number), graph_.nodes[number].shapes, batch_);
     }
 
+    at::Tensor logits() const { return meta_.tensor(graph_.output); }
+
 private:
     at::Tensor images(std::int64_t batch, at::Device device) const {
         const auto [channels, height, width] = graph_.image;
-        return at::empty({batch, channels, height, width}, at::TensorOptions(device).dtype(at::kFloat));
+        return blank({batch, channels, height, width}, at::TensorOptions(device).dtype(at::kFloat));
     }
 
-    Results results_for_none(std::size_t number) {
-        const AtenNode& node = graph_.nodes[number];
-        const auto depends = [](const Shape& shape) {
-            return std::ranges::any_of(shape, [](const Size& size) { return size.at(0) == 0; });
-        };
-        require(std::ranges::all_of(node.shapes, depends), "its shape cannot be checked, because it does not depend on the images");
-        Run none(graph_, cpu_parameters_, cpu_states_, images(0, at::kCPU));
-        for_each_read(node.arguments,
-                      [&](std::size_t read) { none.set(read, blank_results(graph_.nodes[read], meta_.results(read), 0, at::kCPU)); });
-        const Results& results = none.step(number);
-        check_results(results, node.shapes, 0);
-        return results;
+    Results results_on_cpu(std::size_t number) const {
+        if (!of_images(graph_.nodes[number])) return results_on_cpu(number, batch_);
+        try {
+            return results_on_cpu(number, 0);
+        } catch (const c10::Error&) {
+            return results_on_cpu(number, batch_);  // instance_norm, say, takes no empty batch
+        }
     }
+
+    // What a node gives, without its values. Memory that is taken under the limit is returned under it.
+    Results results_on_cpu(std::size_t number, std::int64_t batch) const {
+        const AllocationLimit limit(most_bytes);
+        const AtenNode& node = graph_.nodes[number];
+        std::vector<at::Tensor> parameters(parameters_.size()), states(states_.size());
+        Run run(graph_, parameters, states, images(batch, at::kCPU));
+        for_each_slot(node.arguments, [&](const Slot& slot) {
+            const auto [place, index, output] = slot.tensor;
+            if (slot.kind != Slot::Kind::tensor) return;
+            if (place == TensorRef::Place::parameter) parameters[index] = at::zeros(parameters_[index].sizes());
+            if (place == TensorRef::Place::state) states[index] = at::zeros(states_[index].sizes());
+            if (place == TensorRef::Place::node) run.set(index, blank_results(graph_.nodes[index], meta_.results(index), batch, at::kCPU));
+        });
+        const Results& results = run.step(number);
+        check_results(results, node.shapes, batch);
+        return blank_results(node, results, batch_, at::kMeta);
+    }
+
+    static constexpr std::int64_t most_bytes = std::int64_t{1} << 31;
 
     const AtenGraph& graph_;
     const std::int64_t batch_;
-    const std::vector<at::Tensor> cpu_parameters_, cpu_states_;
+    const std::vector<at::Tensor>&parameters_, &states_;
     Run meta_;
 };
 
@@ -241,7 +274,11 @@ at::Tensor run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters
                         cat("the exported model ", graph.file, " cannot run: ", place_of(graph.nodes[k]), reason_of(error)));
         }
     }
-    return steps.tensor(graph.output);
+    const at::Tensor logits = steps.tensor(graph.output);
+    if (logits.dim() != 2 || logits.size(0) != images.size(0))
+        throw Error(ExitCode::data, cat("the exported model ", graph.file, " cannot run: it gives logits of the shape ",
+                                        in_words(logits.sizes().vec()), " for ", images.size(0), " images"));
+    return logits.to(images.scalar_type());
 }
 
 std::vector<BatchNorm> batch_norms(const AtenGraph& graph) {
@@ -268,6 +305,8 @@ void check_shapes(const AtenGraph& graph, const std::vector<at::Tensor>& paramet
                 throw Fault(place_of(graph.nodes[k]) + reason_of(error));
             }
         }
+        require(steps.logits().is_floating_point(), "its logits are ", c10::toString(steps.logits().scalar_type()),
+                ", not of floating point");
     }
 }
 

@@ -22,7 +22,7 @@ struct TensorRef {
 
 // An argument. All but literals take their value as the graph runs.
 struct Slot {
-    enum class Kind { literal, tensor, size, list, float_type, device };
+    enum class Kind { literal, tensor, size, list, float_type, complex_type, device };
     Kind kind = Kind::literal;
     c10::IValue literal;
     TensorRef tensor;
@@ -37,6 +37,7 @@ struct AtenNode {
     c10::OperatorHandle op;
     std::vector<Slot> arguments;
     std::vector<Shape> shapes;  // of its results
+    bool varies = true;         // with the images; false of what depends on parameters alone
 
     const Slot& argument(const std::string& name) const;
 };
@@ -45,7 +46,7 @@ struct AtenNode {
 struct AtenGraph {
     std::string file;
     std::array<std::int64_t, 3> image{};
-    std::vector<at::Tensor> constants;  // CPU; those of floating point float32
+    std::vector<at::Tensor> constants;  // CPU
     std::vector<AtenNode> nodes;
     TensorRef output;
     std::vector<std::vector<std::size_t>> releases;  // of each node: the nodes that nothing reads after it
@@ -53,17 +54,25 @@ struct AtenGraph {
     std::int64_t multiply_adds = 0;                  // of one image, in convolutions and linear layers
 };
 
-// visit(node) for every node whose result one of `slots` reads.
+// visit(slot) for every one of `slots`, and those in lists.
 template <class Visit>
-void for_each_read(const std::vector<Slot>& slots, const Visit& visit) {
+void for_each_slot(const std::vector<Slot>& slots, const Visit& visit) {
     for (const Slot& slot : slots) {
-        if (slot.kind == Slot::Kind::tensor && slot.tensor.place == TensorRef::Place::node) visit(slot.tensor.index);
-        for_each_read(slot.items, visit);
+        visit(slot);
+        for_each_slot(slot.items, visit);
     }
 }
 
-// Logits [B, classes]. `parameters` and `states` as in forward(): of one dtype and device, which the images share. mode: use_states or
-// replace_states. Error(data) naming the node where LibTorch refuses.
+// visit(node) for every node whose result one of `slots` reads.
+template <class Visit>
+void for_each_read(const std::vector<Slot>& slots, const Visit& visit) {
+    for_each_slot(slots, [&](const Slot& slot) {
+        if (slot.kind == Slot::Kind::tensor && slot.tensor.place == TensorRef::Place::node) visit(slot.tensor.index);
+    });
+}
+
+// Logits [B, classes]. `parameters` and `states` as in forward(): of one dtype and device, which the images share; it takes the place of
+// float32 in the whole graph. mode: use_states or replace_states. Error(data) naming the node where LibTorch refuses.
 at::Tensor run(const AtenGraph& graph, const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& states,
                const at::Tensor& images, BatchNormMode mode = BatchNormMode::use_states);
 

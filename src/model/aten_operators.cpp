@@ -1,5 +1,7 @@
 #include "aten_operators.hpp"
 
+#include "export_rules.hpp"
+
 #include "orograph/core/fault.hpp"
 #include "orograph/core/quote.hpp"
 
@@ -8,7 +10,6 @@
 #include <c10/core/DefaultDtype.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -19,24 +20,6 @@ namespace {
 using Json = nlohmann::json;
 using c10::TypeKind;
 
-// Operators whose names begin with an underscore are LibTorch's own affair, apart from those that its functional form is made of.
-constexpr std::array<std::string_view, 6> inner_operators{"aten::_native_batch_norm_legit_no_training",
-                                                          "aten::_unsafe_view",
-                                                          "aten::_softmax",
-                                                          "aten::_log_softmax",
-                                                          "aten::_to_copy",
-                                                          "aten::_adaptive_avg_pool2d"};
-
-// They give memory as it happens to be, look beside a tensor's own numbers, or leave the tensors of a graph.
-constexpr std::array<std::string_view, 15> unsafe_beginnings{
-    "aten::empty",     "aten::new_empty",  "aten::as_strided",    "aten::resize",     "aten::set",
-    "aten::from_file", "aten::item",       "aten::to_mkldnn",     "aten::sparse",     "aten::to_sparse",
-    "aten::quantize",  "aten::fake_quant", "aten::record_stream", "aten::pin_memory", "aten::is_pinned"};
-
-// Arguments that may be texts: none of them names a file.
-constexpr std::array<std::string_view, 7> text_arguments{"approximate", "rounding_mode", "equation", "mode",
-                                                         "padding",     "indexing",      "reduce"};
-
 constexpr std::pair<std::string_view, at::ScalarType> types[] = {
     {"float64", at::kDouble}, {"float32", at::kFloat}, {"float16", at::kHalf}, {"bfloat16", at::kBFloat16}, {"int64", at::kLong},
     {"int32", at::kInt},      {"int16", at::kShort},   {"int8", at::kChar},    {"uint8", at::kByte},        {"bool", at::kBool},
@@ -46,11 +29,6 @@ constexpr std::pair<std::string_view, at::MemoryFormat> formats[] = {
     {"preserve_format", at::MemoryFormat::Preserve},
     {"channels_last", at::MemoryFormat::ChannelsLast},
 };
-
-template <class List>
-bool contains(const List& list, std::string_view word) {
-    return std::ranges::find(list, word) != list.end();
-}
 
 Slot literal(c10::IValue value) {
     return {.kind = Slot::Kind::literal, .literal = std::move(value)};
@@ -103,7 +81,8 @@ public:
             case TypeKind::DeviceObjType:
                 return {.kind = Slot::Kind::device};
             case TypeKind::StringType:
-                require(json.is_string() && json.get_ref<const std::string&>().size() <= 200 && contains(text_arguments, name),
+                require(json.is_string() && json.get_ref<const std::string&>().size() <= export_rules().longest_text &&
+                            contains(export_rules().text_arguments, name),
                         "is no text that is allowed there");
                 return literal(json.get<std::string>());
             default:
@@ -148,6 +127,7 @@ private:
 
     static Slot bind_type(const std::string& word) {
         if (word == "float32") return {.kind = Slot::Kind::float_type};
+        if (word == "complex64") return {.kind = Slot::Kind::complex_type};
         return literal(static_cast<std::int64_t>(find(types, word)));
     }
 
@@ -170,10 +150,13 @@ private:
 };
 
 c10::OperatorHandle find_operator(const DescribedNode& node) {
-    const auto unsafe = [&](std::string_view beginning) { return node.op.starts_with(beginning); };
+    const ExportRules& rules = export_rules();
+    const auto refused = [&](std::string_view beginning) { return node.op.starts_with(beginning); };
     require(node.op.starts_with("aten::"), "the operator ", quote(node.op), " is not one of ATen; only those are run");
-    require(std::ranges::none_of(unsafe_beginnings, unsafe) && (!node.op.starts_with("aten::_") || contains(inner_operators, node.op)),
-            "the operator ", quote(node.op), " is not run here: its result does not depend on its arguments alone");
+    require(std::ranges::none_of(rules.refused_beginnings, refused), "the operator ", quote(node.op),
+            " is not run here: its result does not depend on its arguments alone");
+    require(!node.op.starts_with("aten::_") || contains(rules.inner_operators, node.op), "the operator ", quote(node.op),
+            " is not run here: it is one of LibTorch's inner ones");
     const auto handle = c10::Dispatcher::singleton().findSchema({node.op, node.overload});
     require(handle.has_value(), "this LibTorch knows no operator ", quote(node.op + (node.overload.empty() ? "" : "." + node.overload)));
     return *handle;
@@ -191,31 +174,22 @@ void check_schema(const c10::FunctionSchema& schema) {
     }
 }
 
-bool is_literal_false(const Slot& slot) {
-    return slot.kind == Slot::Kind::literal && slot.literal.isBool() && !slot.literal.toBool();
+bool is_none(const Slot& slot) {
+    return slot.kind == Slot::Kind::literal && slot.literal.isNone();
 }
 
-// Operators that behave otherwise in training must be told that they evaluate; others may not be random at all.
-void check_determinism(const AtenNode& node) {
-    bool evaluates = false;
-    const auto& declared = node.op.schema().arguments();
-    for (std::size_t i = 0; i < declared.size(); ++i) {
-        const Slot& slot = node.arguments[i];
-        const std::string& name = declared[i].name();
-        if (name == "train" || name == "training") {
-            require(is_literal_false(slot), "it is to train, not to evaluate; export the model again");
-            evaluates = true;
-        }
-        if (name == "dropout_p") {
-            require(slot.kind == Slot::Kind::literal && slot.literal.isDouble() && slot.literal.toDouble() == 0,
-                    "it drops values at random");
-            evaluates = true;
-        }
-        const bool none = slot.kind == Slot::Kind::literal && slot.literal.isNone();
-        require(name != "running_mean" || node.op.schema().name() != "aten::instance_norm" || none,
-                "it has running statistics, which it might change");
-    }
-    require(evaluates || !node.op.hasTag(at::Tag::nondeterministic_seeded), "it is random");
+// Training is refused, but for the batch norms of what depends on parameters alone, with which weights are standardised.
+void check_training(const AtenNode& node, const Slot& training) {
+    const std::string& op = node.op.schema().name();
+    require(training.kind == Slot::Kind::literal && training.literal.isBool(), "whether it trains is not true or false");
+    if (!training.literal.toBool()) return;
+    require(op == "aten::batch_norm" || op == "aten::native_batch_norm" || op == "aten::_native_batch_norm_legit",
+            "it is to train, not to evaluate; export the model again");
+    require(op == "aten::_native_batch_norm_legit" || (is_none(node.argument("running_mean")) && is_none(node.argument("running_var"))),
+            "it is to train, not to evaluate: it changes its running statistics");
+    require(!node.varies,
+            "it is a batch norm without running statistics, so that an image's value depends on which images share its batch; ",
+            "give it statistics in Python (track_running_stats=True, torch.optim.swa_utils.update_bn) and export the model again");
 }
 
 }  // namespace
@@ -248,8 +222,30 @@ AtenNode bind_operator(const DescribedNode& described, const Resolve& resolve) {
         }
     }
     require(taken == described.arguments.size() + described.keywords.size(), "it has a keyword that its operator does not take");
-    check_determinism(node);
     return node;
+}
+
+void check_determinism(const AtenNode& node) {
+    const std::string& op = node.op.schema().name();
+    bool evaluates = false;
+    const auto& declared = node.op.schema().arguments();
+    for (std::size_t i = 0; i < declared.size(); ++i) {
+        const Slot& slot = node.arguments[i];
+        const std::string& name = declared[i].name();
+        if (name == "train" || name == "training") {
+            check_training(node, slot);
+            evaluates = true;
+        }
+        if (name == "dropout_p") {
+            require(slot.kind == Slot::Kind::literal && slot.literal.isDouble() && slot.literal.toDouble() == 0,
+                    "it drops values at random");
+            evaluates = true;
+        }
+        require(name != "running_mean" || op != "aten::instance_norm" || is_none(slot), "it has running statistics, which it might change");
+    }
+    require(evaluates || !node.op.hasTag(at::Tag::nondeterministic_seeded), "it is random");
+    require(!node.op.hasTag(at::Tag::dynamic_output_shape) || contains(export_rules().sized_by_values, op),
+            "the shape of its result depends on values");
 }
 
 }  // namespace orograph::model

@@ -1,6 +1,7 @@
 #include "orograph/model/exported.hpp"
 
 #include "aten_operators.hpp"
+#include "export_rules.hpp"
 #include "exported_mapping.hpp"
 
 #include "orograph/core/error.hpp"
@@ -18,7 +19,6 @@ namespace orograph::model {
 namespace {
 
 constexpr const char* version = "1";
-constexpr std::int64_t most_classes = 1 << 20;
 
 const FileTensor& find(const std::map<std::string, const FileTensor*>& tensors, const std::string& name) {
     const auto found = tensors.find(name);
@@ -39,7 +39,7 @@ at::ScalarType type_of(const FileTensor& tensor) {
 at::Tensor to_tensor(const FileTensor& stored) {
     const at::Tensor tensor = at::empty(stored.shape, type_of(stored));
     if (!stored.data.empty()) std::memcpy(tensor.data_ptr(), stored.data.data(), stored.data.size());
-    return tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor;
+    return tensor;
 }
 
 // Builds the network of one file.
@@ -99,13 +99,28 @@ private:
         for (const DescribedNode& node : description_.nodes) {
             try {
                 require(node.name != description_.input && !numbers_.contains(node.name), "there are two of that name");
-                graph_.nodes.push_back(bind_operator(node, [this](const nlohmann::json& json) { return resolve(json); }));
+                AtenNode bound = bind_operator(node, [this](const nlohmann::json& json) { return resolve(json); });
+                bound.varies = varies(bound);
+                check_determinism(bound);
+                graph_.nodes.push_back(std::move(bound));
                 numbers_[node.name] = graph_.nodes.size() - 1;
             } catch (const Fault& fault) {
                 throw Fault(cat("node ", quote(node.name), " (", quote(node.op), "): ", fault.what()));
             }
         }
         graph_.output = resolve(description_.output);
+    }
+
+    // Whether a node's result may depend on the images, or on how many they are.
+    bool varies(const AtenNode& node) const {
+        bool found = false;
+        for_each_slot(node.arguments, [&](const Slot& slot) {
+            const TensorRef& ref = slot.tensor;
+            const bool tensor = slot.kind == Slot::Kind::tensor;
+            found |= slot.kind == Slot::Kind::size || (tensor && ref.place == TensorRef::Place::images) ||
+                     (tensor && ref.place == TensorRef::Place::node && graph_.nodes[ref.index].varies);
+        });
+        return found;
     }
 
     TensorRef resolve(const nlohmann::json& json) {
@@ -143,9 +158,9 @@ private:
     void check_logits() {
         require(graph_.output.place == TensorRef::Place::node, "its logits are no node's result");
         const Shape& shape = graph_.nodes[graph_.output.index].shapes[graph_.output.output];
-        require(
-            shape.size() == 2 && shape[0] == Size{1, 0} && shape[1].factor == 0 && shape[1].offset > 0 && shape[1].offset <= most_classes,
-            "its logits do not have the shape [B, classes]");
+        require(shape.size() == 2 && shape[0] == Size{1, 0} && shape[1].factor == 0 && shape[1].offset > 0 &&
+                    shape[1].offset <= export_rules().most_classes,
+                "its logits do not have the shape [B, classes]");
         network_.classes = static_cast<int>(shape[1].offset);
     }
 

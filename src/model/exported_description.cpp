@@ -1,5 +1,7 @@
 #include "exported_description.hpp"
 
+#include "export_rules.hpp"
+
 #include "orograph/core/fault.hpp"
 #include "orograph/core/quote.hpp"
 
@@ -9,8 +11,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int max_depth = 12;
-constexpr std::size_t max_nodes = 100'000, max_rank = 64, max_results = 4096;
-constexpr std::int64_t max_size = std::int64_t{1} << 40;
 
 const Json& member(const Json& object, const char* key) {
     require(object.is_object() && object.contains(key), "its graph has no ", quote(key), " where there should be one");
@@ -31,7 +31,7 @@ const Json& list(const Json& object, const char* key, std::size_t longest) {
 
 std::vector<std::string> names(const Json& object, const char* key) {
     std::vector<std::string> out;
-    for (const Json& name : list(object, key, max_nodes)) {
+    for (const Json& name : list(object, key, export_rules().most_nodes)) {
         require(name.is_string(), quote(key), " in its graph holds what is no name");
         out.push_back(name.get<std::string>());
     }
@@ -39,8 +39,9 @@ std::vector<std::string> names(const Json& object, const char* key) {
 }
 
 std::int64_t integer(const Json& json) {
-    require(json.is_number_integer() && !(json.is_number_unsigned() && json.get<std::uint64_t>() > std::uint64_t{max_size}) &&
-                json.get<std::int64_t>() >= -max_size,
+    const std::int64_t largest = export_rules().largest_size;
+    require(json.is_number_integer() && !(json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(largest)) &&
+                json.get<std::int64_t>() >= -largest,
             "a size is not a whole number within bounds");
     return json.get<std::int64_t>();
 }
@@ -48,10 +49,11 @@ std::int64_t integer(const Json& json) {
 DescribedNode parse_node(const Json& json) {
     DescribedNode node{text(json, "name"), text(json, "operator"), text(json, "overload"), {}, member(json, "keywords"), {}};
     try {
-        for (const Json& argument : list(json, "arguments", max_results)) node.arguments.push_back(argument);
+        for (const Json& argument : list(json, "arguments", export_rules().longest_list)) node.arguments.push_back(argument);
         require(node.keywords.is_object(), "its keywords are no object");
-        for (const Json& shape : list(json, "shapes", max_results)) {
-            require(shape.is_array() && shape.size() <= max_rank, "its shape is not a list of at most ", max_rank, " sizes");
+        for (const Json& shape : list(json, "shapes", export_rules().longest_list)) {
+            require(shape.is_array() && shape.size() <= export_rules().most_rank, "its shape is not a list of at most ",
+                    export_rules().most_rank, " sizes");
             node.shapes.emplace_back();
             for (const Json& size : shape) node.shapes.back().push_back(parse_size(size));
         }
@@ -98,7 +100,7 @@ Description parse_description(const std::string& graph) {
     require(member(json, "trains").is_boolean(), "'trains' in its graph is neither true nor false");
     description.trains = json["trains"].get<bool>();
     description.input = text(json, "input");
-    for (const Json& node : list(json, "nodes", max_nodes)) description.nodes.push_back(parse_node(node));
+    for (const Json& node : list(json, "nodes", export_rules().most_nodes)) description.nodes.push_back(parse_node(node));
     description.output = member(json, "output");
     return description;
 }

@@ -25,26 +25,26 @@ json names(const std::vector<model::TensorSpec>& specs) {
     return list;
 }
 
-// Logits, the gradients of their mean cross-entropy, and the states after it, all in the request's dtype.
+// Logits, the gradients of their mean cross-entropy (unless "gradients" is false), and the states after it, all in the request's dtype.
 json answer(const json& request) {
     const std::string path = request.at("file");
     const model::Network network = model::load_exported(path);
     const model::Weights weights = model::load_weights(request.value("weights", path), network);
     const TensorFile input = read_safetensors(request.at("input").get<std::string>());
     const at::ScalarType type = request.at("dtype") == "float64" ? at::kDouble : at::kFloat;
-    const bool training = request.value("training", false);
+    const bool training = request.value("training", false), gradients = request.value("gradients", true);
 
     std::vector<at::Tensor> parameters;
     for (const at::Tensor& view : model::views(weights.parameters, network.space.parameters))
-        parameters.push_back(view.to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_());
+        parameters.push_back(view.to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_(gradients));
     const at::Tensor states = weights.states.to(type);
     const at::Tensor logits =
         model::forward(network, parameters, model::views(states, network.space.states), find_tensor(input, "images").to(type),
                        training ? model::BatchNormMode::update_states : model::BatchNormMode::use_states);
-    at::cross_entropy_loss(logits, find_tensor(input, "labels")).backward();
+    if (gradients) at::cross_entropy_loss(logits, find_tensor(input, "labels")).backward();
 
     TensorFile out{{}, {to_file("logits", logits)}};
-    for (std::size_t k = 0; k < parameters.size(); ++k) {
+    for (std::size_t k = 0; gradients && k < parameters.size(); ++k) {
         const at::Tensor gradient = parameters[k].grad();
         out.tensors.push_back(
             to_file("gradient." + network.space.parameters[k].name, gradient.defined() ? gradient : at::zeros_like(parameters[k])));
