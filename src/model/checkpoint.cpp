@@ -31,7 +31,6 @@ Format format_of(std::span<const std::byte> file) {
 
 StateDicts content_of(const SafetensorsView& view) {
     StateDicts content;
-    content.tensors.reserve(view.header.entries.size());
     content.dicts.emplace_back();
     for (const SafetensorsEntry& entry : view.header.entries) {
         if (entry.name.starts_with(constant_prefix)) continue;
