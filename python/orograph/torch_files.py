@@ -17,7 +17,7 @@ WRAPPERS = ("_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_dev
 DEEPEST = 100  # modules in modules
 
 
-class NotWeights(Exception):
+class NotWeights(ValueError):
     """Why a file cannot be read."""
 
 
@@ -103,20 +103,23 @@ def bytes_of(value) -> bytes:
 
 
 def array_of(value: Call) -> numpy.ndarray | None:
-    """A numpy array of numbers; None for every other object."""
-    if value.is_of("numpy.core.multiarray", "_reconstruct") or value.is_of("numpy._core.multiarray", "_reconstruct"):
-        _, shape, dtype, is_fortran, content = value.state
-    elif value.is_of("numpy.core.numeric", "_frombuffer") or value.is_of("numpy._core.numeric", "_frombuffer"):
-        content, dtype, shape, order = value.arguments
-        is_fortran = order == "F"
-    else:
+    """A numpy array of numbers; None for every other object, and for an array in another form than numpy's."""
+    try:
+        if value.is_of("numpy.core.multiarray", "_reconstruct") or value.is_of("numpy._core.multiarray", "_reconstruct"):
+            _, shape, dtype, is_fortran, content = value.state
+        elif value.is_of("numpy.core.numeric", "_frombuffer") or value.is_of("numpy._core.numeric", "_frombuffer"):
+            content, dtype, shape, order = value.arguments
+            is_fortran = order == "F"
+        else:
+            return None
+        code, order = dtype.arguments[0], dtype.state[1]
+        if code[0] not in "fiub":
+            return None
+        flat = numpy.frombuffer(bytes_of(content), numpy.dtype(code).newbyteorder(order if order in "<>" else "="))
+        array = flat.reshape(shape, order="F" if is_fortran else "C")
+        return numpy.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))
+    except (TypeError, ValueError, AttributeError, LookupError):
         return None
-    code, order = dtype.arguments[0], dtype.state[1]
-    if code[0] not in "fiub" or isinstance(content, list):
-        return None
-    flat = numpy.frombuffer(bytes_of(content), numpy.dtype(code).newbyteorder(order if order in "<>" else "="))
-    array = flat.reshape(shape, order="F" if is_fortran else "C")
-    return array.astype(array.dtype.newbyteorder("="))
 
 
 def load_archive(archive: zipfile.ZipFile) -> Contents:

@@ -36,9 +36,10 @@ private:
     bool read_number(unsigned char opcode) {
         switch (opcode) {
             case none:
-            case newtrue:
             case newfalse:
                 return push(Other{});
+            case newtrue:
+                return push(True{});
             case binint:
                 return push(std::int64_t{reader_.number<std::int32_t>()});
             case binint1:
@@ -323,8 +324,10 @@ private:
         return push(value);
     }
 
-    // "12", "12L"; "00" and "01" are False and True, which do no harm as numbers.
+    // "12", "12L"; "00" and "01" are False and True.
     bool push_decimal(std::string_view line) {
+        if (line == "00") return push(Other{});
+        if (line == "01") return push(True{});
         if (line.ends_with('L')) line.remove_suffix(1);
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);

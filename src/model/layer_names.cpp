@@ -45,16 +45,13 @@ NameIndex::NameIndex(const Network& network, Naming naming) {
         for (const TensorSpec& spec : *specs) tensors_.push_back(&spec);
     add_own_names();
     add_aliases(network, naming);
-    for (const auto& [name, hit] : names_)
-        most_words_ = std::max(most_words_, static_cast<std::size_t>(std::count(name.begin(), name.end(), '.')) + 1);
 }
 
-// A network that is told apart by a wrapper's word alone keeps its names as they are.
 void NameIndex::add_own_names() {
-    for (std::size_t k = 0; k < tensors_.size(); ++k) {
-        if (!names_.try_emplace(without_wrappers(tensors_[k]->name), Hit{k, false}).second)
-            names_.try_emplace(tensors_[k]->name, Hit{k, false});
-    }
+    std::set<std::string> bare;
+    for (const TensorSpec* spec : tensors_) bare.insert(without_wrappers(spec->name));
+    keeps_wrappers_ = bare.size() < tensors_.size();
+    for (std::size_t k = 0; k < tensors_.size(); ++k) names_.try_emplace(this->bare(tensors_[k]->name), Hit{k, false});
 }
 
 // Own names come first; what two tensors could be called is nobody's name.

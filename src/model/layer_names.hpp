@@ -24,8 +24,8 @@ enum class Naming {
     curve    // as in a curve of it (Garipov et al. 2018), without the bends' numbers
 };
 
-// The names that the tensors of a network may have in a file, without wrappers' words: its own, and those of the same layers in widely used
-// programs.
+// The names that the tensors of a network may have in a file, without wrappers' words (bare()): its own, and those of the same layers in
+// widely used programs.
 class NameIndex {
 public:
     struct Hit {
@@ -36,9 +36,10 @@ public:
     NameIndex(const Network& network, Naming naming);
 
     const Hit* find(std::string_view name) const;
+    // A name of a file without wrappers' words; as it is, where words of that kind tell the network's own tensors apart.
+    std::string bare(std::string_view name) const { return keeps_wrappers_ ? std::string(name) : without_wrappers(name); }
     // Parameters, then states.
     const std::vector<const TensorSpec*>& tensors() const { return tensors_; }
-    std::size_t most_words() const { return most_words_; }
 
 private:
     struct Hash {
@@ -52,7 +53,7 @@ private:
 
     std::vector<const TensorSpec*> tensors_;
     Names names_;
-    std::size_t most_words_ = 1;
+    bool keeps_wrappers_ = false;
 };
 
 // The reverse of a curve's names for a tensor of `network`: its name in a curve without the bend's number, "layer1.0.shortcut.weight" for

@@ -45,7 +45,8 @@ private:
     void check_root() const {
         const pickle::QualifiedName* maker = tree_.maker_of(tree_.root);
         require(maker == nullptr || tree_.is_dict(tree_.root), "it holds no dict but what ", quote(maker ? name_of(*maker) : ""),
-                " makes, such as a whole module (nothing was run); save model.state_dict() in the program that made it");
+                " makes, such as a whole module (nothing was run); save model.state_dict() in the program that made it, or try ",
+                "python -m orograph.convert");
         require(tree_.is_dict(tree_.root), "it holds no dict; save model.state_dict()");
     }
 

@@ -65,7 +65,7 @@ private:
         const std::string keys = cat("holds no tensors by name; its keys are: ", join(content.keys));
         if (content.makers.empty()) return keys;
         return cat(keys, "; objects (of which nothing was run), such as a whole module: ", join(content.makers),
-                   "; save model.state_dict() in the program that made it");
+                   "; save model.state_dict() in the program that made it, or try python -m orograph.convert");
     }
 
     // Under the user's key, and with the user's prefix, where there are any.

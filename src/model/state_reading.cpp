@@ -52,15 +52,15 @@ void for_each_hit(std::string_view rest, const NameIndex& index, const Visit& vi
     }
 }
 
-// The part of a file's name before the words that make up its last `length` characters once wrappers' words are gone.
-std::string prefix_in_file(const Candidate& candidate, std::size_t begin) {
+// The part of a file's name before the words that `rest` has from `begin` on.
+std::string prefix_in_file(const Candidate& candidate, std::size_t begin, const NameIndex& index) {
     std::string_view kept = std::string_view(candidate.rest).substr(begin);
     const std::string_view first = kept.substr(0, kept.find('.'));
     // The last place of the first word after which nothing but the rest and wrappers' words follow.
     for (std::size_t end = candidate.name.size(); end > 0;) {
         const std::size_t dot = candidate.name.rfind('.', end - 1);
         const std::size_t at = dot == std::string_view::npos ? 0 : dot + 1;
-        std::string tail = without_wrappers(candidate.name.substr(at));
+        std::string tail = index.bare(candidate.name.substr(at));
         if (candidate.bend >= 0) take_bend(tail);
         if (tail == kept && candidate.name.substr(at).starts_with(first)) return std::string(candidate.name.substr(0, at));
         if (at == 0) break;
@@ -89,9 +89,9 @@ private:
         for (const bool is_bare : {false, true}) {
             for (const auto& [name, tensor] : dict.tensors) {
                 if (!is_bare && name.starts_with(prefix)) {
-                    candidates_.push_back({name, without_wrappers(name.substr(prefix.size())), tensor});
+                    candidates_.push_back({name, index_.bare(name.substr(prefix.size())), tensor});
                 } else if (is_bare) {
-                    const std::string whole = without_wrappers(name);
+                    const std::string whole = index_.bare(name);
                     if (whole.starts_with(bare)) candidates_.push_back({name, whole.substr(bare.size()), tensor});
                 }
             }
@@ -100,8 +100,8 @@ private:
         require(!choice_.prefix, "none of its tensors' names begins with ", quote(prefix), "; they begin with: ", first_words(dict));
     }
 
-    static std::string bare_prefix(const std::string& prefix) {
-        std::string bare = without_wrappers(prefix.ends_with('.') ? prefix.substr(0, prefix.size() - 1) : prefix);
+    std::string bare_prefix(const std::string& prefix) const {
+        std::string bare = index_.bare(prefix.ends_with('.') ? prefix.substr(0, prefix.size() - 1) : prefix);
         return bare.empty() ? bare : bare + ".";
     }
 
@@ -182,7 +182,7 @@ private:
 
     void add(Reading& reading, const Claim& claim, const TensorSpec& spec) const {
         const Candidate& candidate = candidates_[claim.candidate];
-        if (reading.tensors.empty()) reading.prefix = prefix_in_file(candidate, claim.begin);
+        if (reading.tensors.empty()) reading.prefix = prefix_in_file(candidate, claim.begin, index_);
         reading.tensors.emplace(spec.name, candidate.tensor);
         reading.fitting += candidate.tensor->shape == spec.shape ? 1 : 0;
         if (claim.hit.is_alias && bends_ == 0) reading.renamed.emplace_back(candidate.name, spec.name);

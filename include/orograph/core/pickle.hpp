@@ -12,7 +12,8 @@
 // Pickles (Python's pickletools) as data: what is in them is looked at, and nothing of it is run, imported or called.
 namespace orograph::pickle {
 
-struct Other {};  // None, a bool, a float, a set, a number beyond 64 bits: a value without consequence for us
+struct Other {};  // None, False, a float, a set, a number beyond 64 bits: a value without consequence for us
+struct True {};
 struct Bytes {
     std::string_view content;
 };
@@ -30,7 +31,7 @@ struct Object {  // number `id` in Tree::objects
 };
 
 // Text stands as std::string_view; Python 2's str, which may be either, too.
-using Value = std::variant<Other, std::int64_t, std::string_view, Bytes, Items, Name, Object>;
+using Value = std::variant<Other, True, std::int64_t, std::string_view, Bytes, Items, Name, Object>;
 
 // What a pickle tells to make an object: a call that nobody makes, and what is to be done to its result.
 struct Call {
