@@ -12,7 +12,7 @@ from .inert_pickle import Call, Name, Reader, read
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of files of PyTorch before 1.6
 STORAGES = {"Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
-            "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "Untyped": "uint8"}  # fmt: skip
+            "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "Untyped": "uint8", "ComplexFloat": "complex64", "ComplexDouble": "complex128"}  # fmt: skip
 WRAPPERS = ("_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_device_tensor_from_cpu_tensor")
 DEEPEST = 100  # modules in modules
 
@@ -43,7 +43,7 @@ class Contents:
             inner = load_pickles(bytes_of(value.arguments[0]))
             return inner.storage(inner.value)
         _, kind, key, _, count = value.arguments[:5]
-        dtype = getattr(torch, STORAGES[kind.name.removesuffix("Storage")])
+        dtype = dtype_of(kind)
         content = self.storages[key]
         if count * dtype.itemsize != len(content):
             raise NotWeights(f"its storage {key!r} has {len(content)} bytes for {count} elements")
@@ -67,9 +67,19 @@ class Contents:
         if name not in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
             return None
         storage = self.storage(arguments[0])
-        if name == "_rebuild_tensor_v3":
+        typed = name == "_rebuild_tensor_v3"
+        if typed:
             storage = storage.view(getattr(torch, arguments[6].name))
+        if any(dict_of(flags) for flags in arguments[6 + typed :]):
+            raise NotWeights("one of its tensors is a conjugated or negated view")
         return storage.as_strided(size_of(arguments[2]), size_of(arguments[3]), arguments[1])
+
+
+def dtype_of(storage: Name) -> torch.dtype:
+    name = STORAGES.get(storage.name.removesuffix("Storage"))
+    if name is None:
+        raise NotWeights(f"it has tensors of {storage.name}, which are no weights")
+    return getattr(torch, name)
 
 
 def size_of(value) -> tuple:
@@ -170,7 +180,8 @@ def collect_sizes(pickled: bytes, sizes: dict) -> None:
 
     class Collecting(Reader):
         def persistent_load(self, pid):
-            sizes[pid[2]] = getattr(torch, STORAGES[pid[1].name.removesuffix("Storage")]).itemsize
+            if pid[0] == "storage":  # else a class of a module, with its source
+                sizes[pid[2]] = dtype_of(pid[1]).itemsize
             return super().persistent_load(pid)
 
     Collecting(io.BytesIO(pickled), encoding="latin1").load()

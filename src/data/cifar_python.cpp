@@ -87,16 +87,24 @@ private:
     int classes_;
 };
 
+// Before any of them is read.
+void require_all(const SetFiles& files, const CifarFormat& format) {
+    std::vector<std::string> missing;
+    std::error_code unreadable;
+    for (const std::string& name : format.python_names) {
+        if (!fs::is_regular_file(files.folder / name, unreadable)) missing.push_back(name);
+    }
+    OROGRAPH_VALIDATE(missing.empty(), ExitCode::no_input, "data set ", files.set, ": ", files.folder,
+                      " has files of the Python version, but not ", join(missing),
+                      "; unpack it again, or set data.splits to what is there");
+}
+
 }  // namespace
 
 RawSplit read_python_cifar(const SetFiles& files, const CifarFormat& format) {
     std::vector<std::byte> pixels;
     std::vector<std::int64_t> labels;
-    std::error_code unreadable;
-    for (const std::string& name : format.python_names)  // before any of them is read
-        OROGRAPH_VALIDATE(fs::is_regular_file(files.folder / name, unreadable), ExitCode::no_input, "data set ", files.set, ": ",
-                          files.folder, " has the files of the Python version, and ", name,
-                          " is missing; unpack it again, or set data.splits to what is there");
+    require_all(files, format);
     for (const std::string& name : format.python_names) {
         const fs::path path = files.folder / name;
         try {

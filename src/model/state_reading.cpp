@@ -175,7 +175,7 @@ private:
     // Under a chosen prefix the name without wrappers' words comes before those with them.
     int rank(const Claim& claim, const NameIndex& index) const {
         const Candidate& candidate = candidates_[claim.candidate];
-        const bool is_bare = choice_.prefix && candidate.name.ends_with(candidate.rest);
+        const bool is_bare = choice_.prefix && candidate.name.size() == choice_.prefix->size() + candidate.rest.size();
         return (claim.hit.is_alias ? 0 : 4) + (candidate.tensor->shape == index.tensors()[claim.hit.tensor]->shape ? 2 : 0) +
                (is_bare ? 1 : 0);
     }

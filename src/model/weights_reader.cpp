@@ -138,7 +138,7 @@ std::string where(const WeightsSource& source, const ChosenState& state) {
 void check_fit(const Reader& reader, const Network& network, const WeightsSource& source, const ChosenState& state) {
     if (reader.faults().empty() && state.larger.empty()) return;
     const std::string suggestion = suggest_architecture(network, source, state);
-    const std::string faults = reader.faults().empty() ? list(quoted(state.reading.left_over), 3) + " would be left over"
+    const std::string faults = reader.faults().empty() ? cat("left over would be ", list(quoted(state.reading.left_over), 3))
                                                        : list(reader.faults(), suggestion.empty() ? max_listed : 3);
     throw Error(ExitCode::data,
                 cat("the weights ", where(source, state), " do not fit ", network.architecture, " with ", network.channels,

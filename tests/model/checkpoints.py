@@ -365,7 +365,10 @@ def test_legacy_files_are_converted(loader, tmp_path, capsys):
 class Attributes(dict):
     """As configurations are kept: a dict whose items are attributes too."""
 
-    __getattr__ = dict.__getitem__
+    def __getattr__(self, name):
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
 
 
 class Colour(enum.Enum):
