@@ -3,6 +3,8 @@
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
 
+#include <algorithm>
+
 namespace orograph::data {
 namespace {
 
@@ -50,6 +52,17 @@ void append_file(const fs::path& path, const CifarFormat& format, const SetFiles
     }
 }
 
+// The binary version where there is any file of the split's in it, else the Python version where there is.
+RawSplit read_either(const SetFiles& files, const CifarFormat& format) {
+    const auto is_there = [&](const std::string& name) {
+        std::error_code unreadable;
+        return fs::is_regular_file(files.folder / name, unreadable);
+    };
+    const bool is_binary = std::any_of(format.file_names.begin(), format.file_names.end(), is_there);
+    const bool is_python = std::any_of(format.python_names.begin(), format.python_names.end(), is_there);
+    return is_binary || !is_python ? read_cifar_split(files, format) : read_python_cifar(files, format);
+}
+
 }  // namespace
 
 RawSplit read_cifar_split(const SetFiles& files, const CifarFormat& format) {
@@ -62,17 +75,20 @@ RawSplit read_cifar_split(const SetFiles& files, const CifarFormat& format) {
 }
 
 RawSplit read_cifar10_split(const SetFiles& files, const std::string& split) {
-    CifarFormat format{.file_names = {"test_batch.bin"}, .records = 10'000};
-    if (split == "train")
+    CifarFormat format{.file_names = {"test_batch.bin"}, .records = 10'000, .python_names = {"test_batch"}};
+    if (split == "train") {
         format.file_names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
-    return read_cifar_split(files, format);
+        format.python_names = {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"};
+    }
+    return read_either(files, format);
 }
 
 RawSplit read_cifar100_split(const SetFiles& files, const std::string& split) {
-    return read_cifar_split(files, {.file_names = {split + ".bin"},
-                                    .records = split == "train" ? std::size_t{50'000} : std::size_t{10'000},
-                                    .label_bytes = 2,
-                                    .coarse_classes = 20});
+    return read_either(files, {.file_names = {split + ".bin"},
+                               .records = split == "train" ? std::size_t{50'000} : std::size_t{10'000},
+                               .label_bytes = 2,
+                               .coarse_classes = 20,
+                               .python_names = {split}});
 }
 
 }  // namespace orograph::data

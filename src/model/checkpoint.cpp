@@ -15,23 +15,35 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t max_file_bytes = std::uint64_t{64} << 30;
 
-enum class Format { safetensors, archive, pickle, tar, unknown };
+enum class Format { safetensors, archive, old_archive, pickle, tar, unknown };
 
 bool has_at(std::span<const std::byte> file, std::size_t place, std::string_view text) {
     return file.size() >= place + text.size() && std::string_view(reinterpret_cast<const char*>(file.data()) + place, text.size()) == text;
+}
+
+// The first bytes of a file of PyTorch before 1.6, a number in a pickle of its own.
+constexpr std::string_view old_magic =
+    "\x80\x02\x8a\nl\xfc\x9c"
+    "F\xf9 j\xa8P\x19.";
+
+// One of protocol 2 or later, or of an earlier one that begins with a container and ends as pickles do.
+bool is_pickle(std::span<const std::byte> file) {
+    if (has_at(file, 0, "\x80")) return true;
+    constexpr std::string_view containers = "(}]c";
+    return file.size() > 1 && containers.find(static_cast<char>(file.front())) != containers.npos && has_at(file, file.size() - 1, ".");
 }
 
 Format format_of(std::span<const std::byte> file) {
     constexpr std::size_t tar_mark = 257, json = 8;
     if (has_at(file, 0, "PK\x03\x04") || has_at(file, 0, "PK\x05\x06")) return Format::archive;
     if (has_at(file, json, "{")) return Format::safetensors;
-    if (has_at(file, 0, "\x80")) return Format::pickle;
+    if (has_at(file, 0, old_magic)) return Format::old_archive;
+    if (is_pickle(file)) return Format::pickle;
     return has_at(file, tar_mark, "ustar") ? Format::tar : Format::unknown;
 }
 
 StateDicts content_of(const SafetensorsView& view) {
     StateDicts content;
-    content.tensors.reserve(view.header.entries.size());
     content.dicts.emplace_back();
     for (const SafetensorsEntry& entry : view.header.entries) {
         if (entry.name.starts_with(constant_prefix)) continue;
@@ -51,10 +63,13 @@ StateDicts content_of_archive(std::span<const std::byte> file, const fs::path& p
 
 [[noreturn]] void refuse(Format format, const fs::path& path) {
     const std::string file = path.string();
-    if (format == Format::pickle)
+    const std::string convert = cat("python -m orograph.convert ", file, " ", fs::path(path).replace_extension(".safetensors").string());
+    if (format == Format::old_archive)
         throw Error(ExitCode::data,
-                    cat("the weights ", path, " are a bare pickle, as PyTorch before 1.6 wrote them; convert them: ",
-                        "python -m orograph.convert ", file, " ", fs::path(path).replace_extension(".safetensors").string()));
+                    cat("the weights ", path, " were written by torch.save in its form before PyTorch 1.6; convert them: ", convert));
+    if (format == Format::pickle)
+        throw Error(ExitCode::data, cat("the weights ", path, " were written by pickle.dump, not by torch.save; write them with ",
+                                        "torch.save(model.state_dict(), FILE), or convert them: ", convert));
     if (format == Format::tar)
         throw Error(ExitCode::data,
                     cat("the weights ", path, " are a tar file, as PyTorch before 0.2 wrote them, which cannot be read without running ",

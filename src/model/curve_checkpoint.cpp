@@ -1,4 +1,4 @@
-#include "state_names.hpp"
+#include "layer_names.hpp"
 
 #include "orograph/core/safetensors.hpp"
 #include "orograph/core/text.hpp"

@@ -1,5 +1,7 @@
 #include "state_choice.hpp"
 
+#include "architecture_search.hpp"
+
 #include "orograph/core/error.hpp"
 #include "orograph/core/fault.hpp"
 #include "orograph/core/log.hpp"
@@ -16,34 +18,10 @@ namespace {
 constexpr std::array<std::string_view, 9> usual_keys{"",    "state_dict", "model_state_dict", "model_state", "model",
                                                      "net", "network",    "weights",          "module"};
 
-std::set<std::string> expected_names(const Network& network) {
-    return {network.space.state_dict_order.begin(), network.space.state_dict_order.end()};
-}
-
 std::size_t usualness(const std::string& key) {
     const std::size_t dot = key.rfind('.');
     const std::string_view last = std::string_view(key).substr(dot == std::string::npos ? 0 : dot + 1);
     return static_cast<std::size_t>(std::distance(usual_keys.begin(), std::find(usual_keys.begin(), usual_keys.end(), last)));
-}
-
-struct Match {
-    std::size_t fitting = 0;  // tensors of the network's that are there, in shape
-    bool complete = false;    // and nothing is missing or left over
-};
-
-Match match(const NamedTensors& named, const ParameterSpace& space) {
-    std::size_t needed = 0, counters = 0;
-    Match result;
-    for (const auto* specs : {&space.parameters, &space.states}) {
-        for (const TensorSpec& spec : *specs) {
-            const auto found = named.tensors.find(spec.name);
-            result.fitting += found != named.tensors.end() && found->second->shape == spec.shape ? 1 : 0;
-            ++needed;
-        }
-    }
-    for (const std::string& name : space.counters) counters += named.tensors.count(name);
-    result.complete = result.fitting == needed && named.tensors.size() == needed + counters;
-    return result;
 }
 
 std::string keys_of(const Checkpoint& checkpoint) {
@@ -54,17 +32,26 @@ std::string keys_of(const Checkpoint& checkpoint) {
     return join(keys);
 }
 
+// A state_dict with its readings for the network: all complete ones, or the nearest.
+struct Candidate {
+    const StateDict* dict = nullptr;
+    std::vector<Reading> readings;
+
+    bool is_complete() const { return readings.front().is_complete; }
+};
+
 class Chooser {
 public:
     Chooser(const Checkpoint& checkpoint, const WeightsSource& source, const Network& network)
-        : checkpoint_(checkpoint), source_(source), network_(network), expected_(expected_names(network)) {}
+        : checkpoint_(checkpoint), source_(source), network_(network), choice_{source.prefix, source.bend.value_or(0)} {}
 
     ChosenState choose() const {
-        const auto& dicts = checkpoint_.content.dicts;
-        if (dicts.empty()) fail(cat("holds no tensors by name; its keys are: ", join(checkpoint_.content.keys)));
-        const StateDict& dict = source_.key.empty() ? likeliest() : named_by_user();
-        ChosenState chosen{dict.key, name_tensors(dict, expected_, source_.bend.value_or(0))};
-        check_bend(chosen.named.bends);
+        if (checkpoint_.content.dicts.empty()) fail(no_tensors());
+        const Candidate candidate = likeliest(candidates());
+        ChosenState chosen = choose_reading(candidate);
+        check_bend(chosen.reading.bends);
+        if (!chosen.reading.twice.empty())
+            fail(cat("is unclear: ", chosen.reading.twice, "; FILE#prefix= chooses by what names begin with"));
         return chosen;
     }
 
@@ -73,41 +60,84 @@ private:
         throw Error(ExitCode::data, cat("the checkpoint ", source_.file, " ", problem));
     }
 
-    const StateDict& named_by_user() const {
-        for (const StateDict& dict : checkpoint_.content.dicts) {
-            if (dict.key == source_.key) return dict;
-        }
-        fail(cat("has no tensors under the key ", quote(source_.key), "; it has them under: ", keys_of(checkpoint_)));
+    std::string no_tensors() const {
+        const StateDicts& content = checkpoint_.content;
+        const std::string keys = cat("holds no tensors by name; its keys are: ", join(content.keys));
+        if (content.makers.empty()) return keys;
+        return cat(keys, "; objects (of which nothing was run), such as a whole module: ", join(content.makers),
+                   "; save model.state_dict() in the program that made it, or try python -m orograph.convert");
     }
 
-    const StateDict& likeliest() const {
-        const auto& dicts = checkpoint_.content.dicts;
-        if (dicts.size() == 1) return dicts[0];
-        std::vector<const StateDict*> complete;
-        const StateDict* nearest = nullptr;
-        std::size_t most = 0;
-        for (const StateDict& dict : dicts) {
-            const Match found = match(name_tensors(dict, expected_, source_.bend.value_or(0)), network_.space);
-            if (found.complete) complete.push_back(&dict);
-            if (found.fitting > most) nearest = &dict;
-            most = std::max(most, found.fitting);
+    // Under the user's key, and with the user's prefix, where there are any.
+    std::vector<Candidate> candidates() const {
+        std::vector<Candidate> candidates;
+        std::string fault;
+        for (const StateDict& dict : checkpoint_.content.dicts) {
+            if (!source_.key.empty() && dict.key != source_.key) continue;
+            try {
+                candidates.push_back({&dict, find_readings(dict, network_, choice_)});
+            } catch (const Fault& problem) {
+                fault = problem.what();
+            }
         }
-        if (!complete.empty()) return most_usual(complete);
-        if (nearest == nullptr)
+        if (candidates.empty() && !fault.empty()) throw Fault(fault);
+        if (candidates.empty())
+            fail(cat("has no tensors under the key ", quote(source_.key), "; it has them under: ", keys_of(checkpoint_)));
+        return candidates;
+    }
+
+    Candidate likeliest(std::vector<Candidate> candidates) const {
+        if (candidates.size() == 1) return candidates.front();
+        std::vector<Candidate> complete;
+        std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(complete), [](const auto& one) { return one.is_complete(); });
+        if (!complete.empty()) return most_usual(std::move(complete));
+        const auto nearest = std::max_element(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+            return a.readings.front().fitting < b.readings.front().fitting;
+        });
+        if (nearest->readings.front().fitting == 0)
             fail(cat("holds nothing that fits ", network_.architecture, "; it has tensors under: ", keys_of(checkpoint_)));
         return *nearest;
     }
 
-    const StateDict& most_usual(std::vector<const StateDict*> fitting) const {
+    Candidate most_usual(std::vector<Candidate> fitting) const {
         std::stable_sort(fitting.begin(), fitting.end(),
-                         [](const auto* a, const auto* b) { return usualness(a->key) < usualness(b->key); });
-        if (fitting.size() == 1) return *fitting[0];
-        const std::string both = cat(quote(fitting[0]->key), " and ", quote(fitting[1]->key));
-        if (usualness(fitting[0]->key) == usualness(fitting[1]->key))
-            fail(cat("holds several weights that fit, ", both, "; choose: ", source_.file.string(), "#key=", fitting[0]->key));
-        log::info(cat("weights ", source_.file, ": of ", both, " taken the first; #key=", fitting[1]->key,
-                      " after the file's name takes the other"));
-        return *fitting[0];
+                         [](const auto& a, const auto& b) { return usualness(a.dict->key) < usualness(b.dict->key); });
+        if (fitting.size() == 1) return fitting.front();
+        const std::string &first = fitting[0].dict->key, &second = fitting[1].dict->key;
+        const std::string both = cat(quote(first), " and ", quote(second));
+        if (usualness(first) == usualness(second))
+            fail(cat("holds several weights that fit, ", both, "; choose: ", source_.file.string(), "#key=", first));
+        log::info(
+            cat("weights ", source_.file, ": of ", both, " taken the first; #key=", second, " after the file's name takes the other"));
+        return fitting.front();
+    }
+
+    // Leaves out what is part of a larger network, where anything else fits.
+    ChosenState choose_reading(const Candidate& candidate) const {
+        std::vector<ChosenState> fitting, parts;
+        for (const Reading& reading : candidate.readings) {
+            ChosenState state{candidate.dict, reading, larger_than(*candidate.dict, reading)};
+            (state.larger.empty() ? fitting : parts).push_back(std::move(state));
+        }
+        if (fitting.size() > 1) fail(several(fitting));
+        return fitting.empty() ? parts.front() : fitting.front();
+    }
+
+    std::vector<std::string> larger_than(const StateDict& dict, const Reading& reading) const {
+        if (!reading.is_complete || reading.left_over.empty()) return {};
+        return find_architectures(dict, network_, {choice_, reading.place, reading.fitting, false});
+    }
+
+    std::string several(const std::vector<ChosenState>& fitting) const {
+        constexpr std::size_t most = 5;
+        std::vector<std::string> choices;
+        for (const ChosenState& state : fitting) {
+            const std::string prefix = quote(cat(source_.prefix.value_or(""), state.reading.prefix));
+            choices.push_back(cat(source_.file.string(), "#prefix=", prefix.substr(1, prefix.size() - 2)));
+            if (choices.size() == most) break;
+        }
+        return cat("holds several sets of tensors that fit ", network_.architecture,
+                   "; choose one by what names begin with: ", join(choices, " or "));
     }
 
     void check_bend(std::int64_t bends) const {
@@ -120,7 +150,7 @@ private:
     const Checkpoint& checkpoint_;
     const WeightsSource& source_;
     const Network& network_;
-    std::set<std::string> expected_;
+    ReadingChoice choice_;
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "architecture_search.hpp"
 #include "checkpoint.hpp"
 #include "same_tensors.hpp"
 #include "state_choice.hpp"
@@ -27,9 +28,10 @@ std::string show_shape(const std::vector<std::int64_t>& shape) {
 // Matches the tensors of a file with those of a network, copies what fits and notes everything that does not.
 class Reader {
 public:
-    Reader(const Network& network, const NamedTensors& named)
+    Reader(const Network& network, const Reading& reading)
         : network_(network),
-          file_(named.tensors),
+          reading_(reading),
+          file_(reading.tensors),
           weights_{at::empty({network.space.parameter_count()}, at::kFloat), at::empty({network.space.state_count()}, at::kFloat)} {
         for (const std::string& name : network.space.state_dict_order) expected_.insert(name);
     }
@@ -37,7 +39,7 @@ public:
     Weights read() {
         read_group(network_.space.parameters, weights_.parameters);
         read_group(network_.space.states, weights_.states);
-        note_unexpected();
+        if (!reading_.is_complete) note_unexpected();
         return weights_;
     }
 
@@ -95,6 +97,7 @@ private:
     }
 
     const Network& network_;
+    const Reading& reading_;
     const std::map<std::string, const StoredTensor*>& file_;
     Weights weights_;
     std::set<std::string> expected_;
@@ -102,19 +105,23 @@ private:
     std::map<std::string_view, int> converted_;  // tensors by dtype
 };
 
+std::vector<std::string> quoted(const std::vector<std::string>& names) {
+    std::vector<std::string> out;
+    for (const std::string& name : names) out.push_back(quote(name));
+    return out;
+}
+
 std::string list(const std::vector<std::string>& faults, std::size_t most) {
     const std::size_t shown = std::min(faults.size(), most);
     const std::string listed = join(std::span(faults).first(shown), "; ");
     return faults.size() > shown ? cat(listed, "; and ", faults.size() - shown, " more") : listed;
 }
 
-// The other architectures whose tensors are just the file's, in words; empty where there is none. Counters are optional.
-std::string suggest_architecture(const Network& network, const NamedTensors& named) {
-    ParameterSpace space;
-    for (const auto& [name, tensor] : named.tensors)
-        if (!name.ends_with(".num_batches_tracked")) space.parameters.push_back({name, tensor->shape});
-    if (has_same_tensors(space, network.space)) return {};  // then the fault is another one
-    const std::vector<std::string> names = architectures_with(space, network.channels, network.classes);
+// The other architectures whose tensors are just the file's, in words; empty where there are none.
+std::string suggest_architecture(const Network& network, const WeightsSource& source, const ChosenState& state) {
+    if (state.reading.is_complete && state.larger.empty()) return {};  // then the fault is another one
+    const ReadingChoice choice{source.prefix, source.bend.value_or(0)};
+    const auto names = state.larger.empty() ? find_architectures(*state.dict, network, {choice, {}, 0, true}) : state.larger;
     if (names.empty()) return {};
     return cat(" (these are the tensors of ", join(names, " and of "), ": set model.architecture to ",
                names.size() == 1 ? "it if it" : "the one that", " was trained; any other network with them goes through orograph.export)");
@@ -123,16 +130,36 @@ std::string suggest_architecture(const Network& network, const NamedTensors& nam
 std::string where(const WeightsSource& source, const ChosenState& state) {
     std::ostringstream out;
     out << source.file;
-    if (!state.key.empty()) out << " (its " << quote(state.key) << ")";
+    std::vector<std::string> parts;
+    if (!state.dict->key.empty()) parts.push_back(cat("its ", quote(state.dict->key)));
+    if (!state.reading.place.empty()) parts.push_back(cat("names that begin with ", quote(state.reading.prefix)));
+    if (!parts.empty()) out << " (" << join(parts) << ")";
     return out.str();
 }
 
-void check_fit(const Reader& reader, const Network& network, const std::string& place, const NamedTensors& named) {
-    if (reader.faults().empty()) return;
-    const std::string suggestion = suggest_architecture(network, named);
-    throw Error(ExitCode::data, cat("the weights ", place, " do not fit ", network.architecture, " with ", network.channels,
-                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes", suggestion,
-                                    ": ", list(reader.faults(), suggestion.empty() ? max_listed : 3)));
+void check_fit(const Reader& reader, const Network& network, const WeightsSource& source, const ChosenState& state) {
+    if (reader.faults().empty() && state.larger.empty()) return;
+    const std::string suggestion = suggest_architecture(network, source, state);
+    const std::string faults = reader.faults().empty() ? cat("left over would be ", list(quoted(state.reading.left_over), 3))
+                                                       : list(reader.faults(), suggestion.empty() ? max_listed : 3);
+    throw Error(ExitCode::data,
+                cat("the weights ", where(source, state), " do not fit ", network.architecture, " with ", network.channels,
+                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes", suggestion, ": ", faults));
+}
+
+// What a reader should know of how the file was read, in one line each.
+void tell(const Reader& reader, const Network& network, const WeightsSource& source, const ChosenState& state) {
+    const Reading& reading = state.reading;
+    const std::string weights = cat("weights ", where(source, state), ": ");
+    if (const std::string converted = reader.conversions(); !converted.empty()) log::info(cat(weights, converted, " to float32"));
+    if (!reading.renamed.empty())
+        log::info(cat(weights, "layers have other names than ", network.architecture, "'s, ", quote(reading.renamed.front().first), " is ",
+                      reading.renamed.front().second, " and so on (", reading.renamed.size(), " tensors)"));
+    if (!reading.left_over.empty())
+        log::warn(cat(weights, "left over, since ", network.architecture, " has no such tensors: ", list(quoted(reading.left_over), 5),
+                      "; if they are layers of the network that was trained, this is another one"));
+    if (reading.bends > 0 && !network.space.states.empty())
+        log::warn(cat(weights, "a curve keeps one set of batch-norm statistics, which need not belong to bend ", *source.bend));
 }
 
 }  // namespace
@@ -141,15 +168,11 @@ Weights load_weights(const std::filesystem::path& source, const Network& network
     const WeightsSource parsed = parse_weights_source(source);
     const Checkpoint checkpoint = read_checkpoint(parsed.file);
     const ChosenState state = choose_state(checkpoint, parsed, network);
-    Reader reader(network, state.named);
+    Reader reader(network, state.reading);
     Weights weights = reader.read();
-    const std::string place = where(parsed, state);
-    check_fit(reader, network, place, state.named);
+    check_fit(reader, network, parsed, state);
     note_same_tensors(network);
-    if (const std::string converted = reader.conversions(); !converted.empty())
-        log::info(cat("weights ", place, ": ", converted, " to float32"));
-    if (state.named.bends > 0 && !network.space.states.empty())
-        log::warn(cat("weights ", place, ": a curve keeps one set of batch-norm statistics, which need not belong to bend ", *parsed.bend));
+    tell(reader, network, parsed, state);
     return weights;
 }
 

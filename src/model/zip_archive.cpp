@@ -1,7 +1,6 @@
 #include "zip_archive.hpp"
 
-#include "byte_reader.hpp"
-
+#include "orograph/core/byte_reader.hpp"
 #include "orograph/core/fingerprint.hpp"
 #include "orograph/core/quote.hpp"
 

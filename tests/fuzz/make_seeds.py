@@ -5,6 +5,7 @@ usage: make_seeds.py FOLDER
 import gzip
 import io
 import json
+import pickle
 import re
 import struct
 import sys
@@ -117,10 +118,16 @@ def idx() -> dict:
     return {name: struct.pack("<H", len(first)) + first + second for name, (first, second) in pairs.items()}
 
 
+def python_batch(key: str, protocol: int) -> bytes:
+    return pickle.dumps({key: [1, 2], "data": np.zeros((2, 3072), np.uint8), "filenames": ["a", "b"]}, protocol)
+
+
 def cifar() -> dict:
     ten, hundred = bytes([7]) + bytes(range(256)) * 12, bytes([19, 99]) + bytes(range(256)) * 12
     return {"ten": b"\0" + ten, "hundred": b"\1" + hundred, "label": b"\0" + bytes([10]) + ten[1:], "coarse": b"\1" + bytes([20]) + hundred[1:],
-            "fine": b"\1" + bytes([1, 100]) + hundred[2:], "short": b"\2" + ten, "none": b"\3"}
+            "fine": b"\1" + bytes([1, 100]) + hundred[2:], "short": b"\2" + ten, "none": b"\3",
+            **{f"python {protocol}": b"\4" + python_batch("labels", protocol) for protocol in (0, 2, 5)},
+            "python hundred": b"\5" + python_batch("fine_labels", 2), "python wrong": b"\4" + python_batch("fine_labels", 4)}
 
 
 def h5_bytes(fill, **options) -> bytes:

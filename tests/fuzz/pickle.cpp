@@ -1,6 +1,8 @@
-// The pickle of a torch.save archive, without the archive around it: more of the input reaches the unpickler.
+// The pickle of a torch.save archive, without the archive around it: more of the input reaches the pickle machine and the search for
+// tensors.
 #include "fuzz.hpp"
-#include "unpickler.hpp"
+#include "pickled_dicts.hpp"
+#include "torch_types.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/fault.hpp"
@@ -29,11 +31,12 @@ void check_tensor(const model::StoredTensor& tensor) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const std::array<std::byte, 64> storage{};
-    const std::vector<std::byte> pickle(reinterpret_cast<const std::byte*>(data), reinterpret_cast<const std::byte*>(data) + size);
+    const std::vector<std::byte> bytes(reinterpret_cast<const std::byte*>(data), reinterpret_cast<const std::byte*>(data) + size);
     fuzz::attempt(size, {}, [&] {
         try {
-            const auto tree = model::unpickle(pickle, [](std::string_view key) { return std::span(storage).first(key.size() % 3 * 16); });
-            for (const auto& tensor : tree.tensors) check_tensor(tensor);
+            const model::StorageLookup lookup = [](std::string_view key) { return std::span(storage).first(key.size() % 3 * 16); };
+            const auto found = model::find_state_dicts(pickle::read(bytes), lookup);
+            for (const auto& tensor : found.tensors) check_tensor(tensor);
         } catch (const Fault& fault) {
             throw Error(ExitCode::data, fault.what());
         }

@@ -1,8 +1,20 @@
 """Saves a small network in every form that people have, and compares the C++ loader's numbers with PyTorch's own, bit by bit."""
 import argparse
+import collections
+import datetime
+import decimal
+import enum
+import fractions
+import functools
 import io
+import pickle
+import random
+import re
 import tarfile
+import types
+import uuid
 from collections import OrderedDict
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -350,12 +362,113 @@ def test_legacy_files_are_converted(loader, tmp_path, capsys):
     assert list(tmp_path.iterdir()) != [] and not list(tmp_path.glob(".*"))
 
 
-def test_what_is_beside_the_weights_is_converted_too(loader, tmp_path):
-    torch.save({"net": STATE, "accuracy": np.float32(0.5), "options": argparse.Namespace(lr=0.1)}, tmp_path / "old.pt")
-    message = loader.refusal(tmp_path / "old.pt")
-    assert "numpy" in message and "orograph.convert" in message
+class Attributes(dict):
+    """As configurations are kept: a dict whose items are attributes too."""
+
+    def __getattr__(self, name):
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Plain:
+    def __init__(self):
+        self.inner, self.names = Attributes(a=Colour.RED), {"x", frozenset("y")}
+
+
+def with_slots():
+    pattern = re.compile("a+")
+    return {"pattern": pattern, "range": range(3), "slice": slice(1, 2), "complex": 1j, "bytes": bytearray(b"\xff\x00"), "big": 2**200}
+
+
+OBJECTS = {
+    "defaultdict": lambda: collections.defaultdict(list, {"loss": [1.0, 2.0]}),
+    "path": lambda: {"out": Path("/tmp/x"), "pure": PurePosixPath("y")},
+    "version": lambda: torch.torch_version.TorchVersion("2.1"),
+    "partial": lambda: functools.partial(torch.optim.SGD, lr=0.1),
+    "dates": lambda: [datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), datetime.date(2024, 1, 1), datetime.timedelta(1)],
+    "namespaces": lambda: [types.SimpleNamespace(lr=0.1, inner=argparse.Namespace(a=[1])), argparse.Namespace(lr=0.1)],
+    "schedule": lambda: torch.optim.lr_scheduler.StepLR(torch.optim.SGD(MODEL.parameters(), lr=0.1), 3),
+    "optimizer": lambda: torch.optim.Adam(MODEL.parameters()),
+    "random states": lambda: {"numpy": np.random.get_state(), "torch": torch.get_rng_state(), "python": random.getstate()},
+    "generators": lambda: [np.random.default_rng(3), np.random.RandomState(3)],
+    "arrays": lambda: {"a": np.arange(5.0), "b": np.zeros((2, 0)), "names": np.array(["x", None], dtype=object), "dates": np.array(["2024"], "M8")},
+    "numpy numbers": lambda: [np.float32(0.5), np.int64(3), np.bool_(True)],
+    "own classes": lambda: [Plain(), Attributes(lr=0.1), Colour.RED],
+    "other kinds": with_slots,
+    "collections": lambda: [collections.Counter("aab"), collections.deque([1, 2], 5), fractions.Fraction(1, 3), decimal.Decimal("0.1"), uuid.uuid4()],
+    "a module": lambda: small(seed=3),
+    "other tensors": lambda: {"sparse": torch.eye(3).to_sparse(), "quantized": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+                              "meta": torch.ones(2, device="meta"), "complex": torch.ones(2, dtype=torch.complex64).conj().resolve_conj()},
+    "a function and a class": lambda: [torch.nn.functional.relu, nn.Linear, len],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_objects_beside_the_weights_are_stepped_over(loader, tmp_path, kind, protocol):
+    torch.save({"first": OBJECTS[kind](), "state_dict": STATE, "last": OBJECTS[kind]()}, tmp_path / "old.pt", pickle_protocol=protocol)
+    assert loader.values(tmp_path / "old.pt") == loader.expected
     assert convert.main([str(tmp_path / "old.pt"), str(tmp_path / "new")]) == 0
     assert loader.values(tmp_path / "new") == loader.expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [collections.defaultdict(list, STATE), {"epoch": 3, "state": Attributes(STATE)}, Attributes(net=Attributes(STATE)), [dict(STATE), 3]],
+)
+def test_weights_in_dicts_of_other_classes(loader, tmp_path, content):
+    torch.save(content, tmp_path / "weights")
+    assert loader.values(tmp_path / "weights") == loader.expected
+    assert convert.main([str(tmp_path / "weights"), str(tmp_path / "new")]) == 0
+    assert loader.values(tmp_path / "new") == loader.expected
+
+
+def parameters_with_attributes():
+    state = {name: nn.Parameter(tensor.clone()) if tensor.is_floating_point() else tensor for name, tensor in STATE.items()}
+    for tensor in state.values():
+        tensor.note = "mine"
+    return state
+
+
+def test_parameters_with_attributes(loader, tmp_path):
+    torch.save(parameters_with_attributes(), tmp_path / "weights")
+    assert b"_rebuild_parameter_with_state" in (tmp_path / "weights").read_bytes()
+    assert loader.values(tmp_path / "weights") == loader.expected
+    assert convert.main([str(tmp_path / "weights"), str(tmp_path / "new")]) == 0
+    assert loader.values(tmp_path / "new") == loader.expected
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("make", [lambda: STATE, lambda: {"model": STATE, "x": Plain()}, lambda: {k: v.numpy() for k, v in STATE.items()}])
+def test_bare_pickles_are_converted(loader, tmp_path, protocol, make):
+    old, new = tmp_path / "old.pkl", tmp_path / "old.safetensors"
+    old.write_bytes(pickle.dumps(make(), protocol))
+    message = loader.refusal(old)
+    assert "written by pickle.dump" in message and f"python -m orograph.convert {old} {new}" in message
+    assert convert.main([str(old), str(new)]) == 0
+    assert loader.values(new) == loader.expected
+
+
+def test_prefixes_and_keys_are_converted(loader, tmp_path, capsys):
+    both = {"student." + name: tensor for name, tensor in STATE.items()} | {"teacher.x": torch.zeros(1)}
+    torch.save({"weights": both, "ema": {"x": torch.zeros(1)}}, tmp_path / "old")
+    for choice in ([f"{tmp_path}/old#prefix=student."], [f"{tmp_path}/old#key=weights#prefix=student"],
+                   [f"{tmp_path}/old", "--key", "weights", "--prefix", "student."]):  # fmt: skip
+        assert convert.main([*choice, str(tmp_path / "new")]) == 0
+        assert load_file(tmp_path / "new").keys() == STATE.keys()
+    assert convert.main([f"{tmp_path}/old#prefix=nobody", str(tmp_path / "no")]) == 65
+    assert "student, teacher" in capsys.readouterr().err
+    assert convert.main([f"{tmp_path}/old#bend=1", str(tmp_path / "no")]) == 64
+    assert convert.main([str(tmp_path / "new"), str(tmp_path / "again")]) == 0  # of safetensors
+    assert loader.values(tmp_path / "again") == loader.expected
+
+
+def test_a_key_is_converted(loader, tmp_path):
     torch.save({"a": {"b": STATE}, "c": 1}, tmp_path / "deep.pt")
     assert convert.main([str(tmp_path / "deep.pt"), str(tmp_path / "new"), "--key", "a.b"]) == 0
     assert loader.values(tmp_path / "new") == loader.expected
@@ -372,22 +485,34 @@ class Runs:
 @pytest.mark.parametrize("zipped", [True, False])
 def test_converting_runs_nothing(tmp_path, capsys, zipped):
     torch.save({"state_dict": STATE, "x": Runs(tmp_path / "marker")}, tmp_path / "old", _use_new_zipfile_serialization=zipped)
-    assert convert.main([str(tmp_path / "old"), str(tmp_path / "new")]) == 65
-    assert not (tmp_path / "marker").exists() and not (tmp_path / "new").exists()
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert convert.main([str(tmp_path / "old"), str(tmp_path / "new")]) == 0
+    assert load_file(tmp_path / "new").keys() == STATE.keys() and not (tmp_path / "marker").exists()
+    torch.save(Runs(tmp_path / "marker"), tmp_path / "old", _use_new_zipfile_serialization=zipped)
+    assert convert.main([str(tmp_path / "old"), str(tmp_path / "none")]) == 65
+    assert not (tmp_path / "marker").exists() and not (tmp_path / "none").exists()
+    assert capsys.readouterr().err.count("error: ") == 1
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_whole_modules_are_converted(loader, tmp_path, zipped):
+    for content in (MODEL, {"net": MODEL, "acc": 91.5}, nn.DataParallel(MODEL)):
+        torch.save(content, tmp_path / "old", _use_new_zipfile_serialization=zipped)
+        assert convert.main([str(tmp_path / "old"), str(tmp_path / "new")]) == 0
+        assert loader.values(tmp_path / "new") == loader.expected
+        assert not zipped or "orograph.convert" in loader.refusal(tmp_path / "old")
 
 
 def test_converting_refuses_in_one_line(loader, tmp_path, capsys):
     with tarfile.open(tmp_path / "tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("pickle"), io.BytesIO())
-    torch.save(MODEL, tmp_path / "module")
     torch.save({"a": 1}, tmp_path / "empty")
     (tmp_path / "text").write_text("not a checkpoint")
-    cases = {"tar": 65, "module": 65, "empty": 65, "text": 65, "nowhere": 66}
+    cases = {"tar": 65, "empty": 65, "text": 65, "nowhere": 66}
     for name, code in cases.items():
         assert convert.main([str(tmp_path / name), str(tmp_path / "new")]) == code, name
         assert len(capsys.readouterr().err.splitlines()) == 1
     assert "weights_only=False" in loader.refusal(tmp_path / "tar")
+    torch.save(MODEL, tmp_path / "module")
     assert "Small" in loader.refusal(tmp_path / "module")
     assert "neither safetensors nor" in loader.refusal(tmp_path / "text")
     torch.save(STATE, tmp_path / "good")

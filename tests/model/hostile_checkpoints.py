@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoint_loader import Loader, float_bytes, small, states_of
+from orograph import convert
 from safetensors.torch import save_file
 
 MODEL = small()
@@ -20,6 +21,16 @@ MEBIBYTE = 1024  # KiB
 @pytest.fixture(scope="module")
 def loader():
     running = Loader(MODEL)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def four_numbers():
+    """For a network of one tensor, x, of 4 numbers."""
+    network = torch.nn.Module()
+    network.register_parameter("x", torch.nn.Parameter(torch.zeros(4)))
+    running = Loader(network)
     yield running
     running.close()
 
@@ -98,7 +109,7 @@ TENSORS = {
     "huge stride": tensor(size=(2, 2), stride=(2**62, 2**62)),
     "more sizes than strides": tensor(size=(2, 2)),
     "a hundred dimensions": tensor(size=(1,) * 100, stride=(1,) * 100),
-    "size that is no tuple": tensor().replace(numbers((4,)), b"]K\x04a", 1),
+    "size that is a number": tensor().replace(numbers((4,)), b"K\x04", 1),
     "conjugated": tensor(tail=b"\x89N}" + text("conj") + b"\x88s"),
     "unknown storage": tensor(kind="QInt8Storage", length=16),
     "storage type as a function": b"ctorch\nFloatStorage\n(tR",
@@ -106,20 +117,18 @@ TENSORS = {
     "storage that is a list": b"]Q",
     "parameter of a number": b"ctorch._utils\n_rebuild_parameter\n(K\x01\x88NtR",
     "OrderedDict of something": b"ccollections\nOrderedDict\n(]tR",
-    "attributes of a tensor": tensor() + b"}b",
     "a stretched tensor": tensor(size=(2**40,), stride=(0,)),
 }
 
 
 def code_cases(marker="") -> dict:
-    """Pickles that would make a file `marker` if they were run as Python does."""
+    """Pickles that would make a file `marker` if they were run as Python does: objects, which are stepped over."""
     touch = text(f"touch {marker}")
     return {
         "os.system": b"cos\nsystem\n(" + touch + b"tR",
         "posix.system": b"cposix\nsystem\n(" + touch + b"tR",
         "STACK_GLOBAL": text("os") + text("system") + b"\x93" + touch + b"\x85R",
         "STACK_GLOBAL of a dotted name": text("collections") + text("OrderedDict.fromkeys") + b"\x93)R",
-        "STACK_GLOBAL of numbers": b"K\x01K\x02\x93",
         "INST": b"(" + touch + b"ios\nsystem\n",
         "INST of an allowed name": b"(icollections\nOrderedDict\n",
         "OBJ": b"(cos\nsystem\n" + touch + b"o",
@@ -128,7 +137,6 @@ def code_cases(marker="") -> dict:
         "NEWOBJ of an allowed name": b"ccollections\nOrderedDict\n)\x81",
         "NEWOBJ_EX": b"csubprocess\nPopen\n" + touch + b"\x85}\x92",
         "BUILD": b"cargparse\nNamespace\n)R}" + text("x") + b"K\x01sb",
-        "BUILD of a dict": b"}}b",
         "eval": b"c__builtin__\neval\n" + text(f"open('{marker}', 'w')") + b"\x85R",
         "getattr": b"cbuiltins\ngetattr\n(ccollections\nOrderedDict\n" + text("__init__") + b"tR",
         "a pickle in a pickle": b"ctorch.storage\n_load_from_bytes\n(B\x00\x00\x00\x00tR",
@@ -136,10 +144,44 @@ def code_cases(marker="") -> dict:
         "a module of a model": b"cmodels.resnet\nResNet\n)\x81",
         "numpy": b"cnumpy.core.multiarray\nscalar\n)R",
         "an extension": b"\x82\x01",
-        "a call of text": text("system") + b")R",
-        "protocol 0 text": b"S'text'\n",
-        "a name without an end": b"cos",
+        "protocol 0": b"(S'touch " + str(marker).encode() + b"'\nios\nsystem\n",
+        "REDUCE of what was called": b"cbuiltins\ngetattr\n(" + text("os") + text("system") + b"tR" + touch + b"\x85R",
+        "a dict of its own class with code in it": b"ccollections\ndefaultdict\n(cos\nsystem\ntR" + text("x") + b"cos\nsystem\n)Rs",
+        "a list of its own class": b"ccollections\ndeque\n)R(" + touch + touch + b"e",
+        "a set of its own class": b"csets\nSet\n)R(" + touch + b"\x90",
+        "__setstate__": b"cos\nPathLike\n)\x81" + text(f"touch {marker}") + b"b",
+        "a partial with its state": b"cfunctools\npartial\n(cos\nsystem\ntR(cos\nsystem\n(" + touch + b"t}Ntb",
+        "numpy's array of objects": b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR(K\x01(K\x01t"
+        b"cnumpy\ndtype\n(U\x02O8\x89\x88tR\x89]tb",
+        "a tensor of a type that is a function": b"ctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nN" + touch + b"\x85NtR",
+        "a parameter with a state that is called": b"ctorch._utils\n_rebuild_parameter_with_state\n(cos\nsystem\n)R\x88NNtR",
+        "a sparse tensor": b"ctorch._utils\n_rebuild_sparse_tensor\n(NNtR",
     }
+
+
+# What no pickler writes.
+MALFORMED = {
+    "STACK_GLOBAL of numbers": b"K\x01K\x02\x93",
+    "BUILD of a dict": b"}}b",
+    "BUILD of a name": b"cos\nsystem\n}b",
+    "a call of text": text("system") + b")R",
+    "a call with a list": b"cos\nsystem\n]R",
+    "NEWOBJ of a number": b"K\x01)\x81",
+    "OBJ of nothing": b"(o",
+    "a name without an end": b"cos",
+    "a text without quotes": b"Stext\n",
+    "a broken escape": b"S'\\x4'\n",
+    "an unknown escape": b"S'\\q'\n",
+    "a broken character": b"V\\u12\n",
+    "a character beyond Unicode": b"V\\Uffffffff\n",
+    "a number that is none": b"Iabc\n",
+    "a key without a value": b"}(K\x01u",
+    "remembered under a word": b"Npx\n",
+    "recalled by a word": b"gx\n",
+    "remembered far away": b"Np4294967295\n",
+    "protocol 9": b"\x80\x09N",
+    "a buffer from elsewhere": b"\x97",
+}
 
 
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
@@ -162,15 +204,19 @@ BOMBS = {
     "huge frame": b"\x95" + struct.pack("<Q", 2**63),
     "a tensor called over and over": b"(" + WIDE.replace(REBUILD, REBUILD + b"q\x00")[:-1] + b"q\x01R" + b"h\x00h\x01R" * 600_000 + b"t",
     "nothing at all": b"",
-    "pops too much": b"0000",
-    "closes too much": b"tttt",
-    "appends to nothing": b"a",
+    "OrderedDicts made of one list": b"](" + (text("k") + b"N\x86") * 1000 + b"eq\x000ccollections\nOrderedDict\nq\x010}("
+    + b"".join(text(str(k)) + b"h\x01h\x00\x85R" for k in range(20_000)) + b"u",
+    "parameters of parameters": b"Nq\x000ctorch._utils\n_rebuild_parameter\nq\x010" + b"h\x01h\x00\x88N\x87Rq\x000" * 100_000 + b"h\x00",
+    "a tensor under one name, many times": b"}(" + text("conv1.weight") + b"q\x00" + tensor() + b"q\x01" + b"h\x00h\x01" * 400_000 + b"u",
+    "a name of many words": b"}" + text("x." * 400 + "conv1.weight") + tensor() + b"s",
+    "a tensor of a type of a type": b"ctorch._tensor\n_rebuild_from_type_v2\nq\x00(h\x00N(h\x00Nh\x00NtNtR",
 }
 
 
-@pytest.mark.parametrize("case", TENSORS | BOMBS)
-def test_numbers_that_lie(loader, tmp_path, case):
-    (tmp_path / "weights").write_bytes(archive(one((TENSORS | BOMBS)[case]), SIXTEEN))
+@pytest.mark.parametrize("case", TENSORS | BOMBS | MALFORMED)
+def test_numbers_that_lie(four_numbers, tmp_path, case):
+    loader = four_numbers
+    (tmp_path / "weights").write_bytes(archive(one((TENSORS | BOMBS | MALFORMED)[case]), SIXTEEN))
     before = loader.answer(tmp_path / "nowhere")["peak_kib"]
     assert loader.answer(tmp_path / "weights")["code"] == 65
     assert loader.answer(tmp_path / "nowhere")["peak_kib"] - before < 250 * MEBIBYTE
@@ -183,23 +229,56 @@ def test_no_code_is_run(loader, tmp_path, case, beside):
     code = code_cases(marker)[case]
     whole = b"\x80\x02}" + text("state_dict") + PICKLE[2:-1] + b"s" + text("x") + code + b"s." if beside else b"\x80\x02" + code + b"."
     (tmp_path / "weights").write_bytes(archive(whole, STORAGES))
-    message = loader.refusal(tmp_path / "weights")
-    assert not marker.exists() and len(message) < 1000
+    answer = loader.answer(tmp_path / "weights")
+    assert answer["code"] == (0 if beside else 65) and len(answer["message"]) < 1000, answer
+    assert not beside or loader.output.read_bytes() == loader.expected
+    assert convert.main([str(tmp_path / "weights"), str(tmp_path / "new")]) == answer["code"]
+    assert not beside or loader.values(tmp_path / "new") == loader.expected
+    assert not marker.exists()
     for name in ("os.system", "subprocess.Popen", "argparse.Namespace", "models.resnet.ResNet"):
         module, attribute = name.rsplit(".", 1)
-        assert f"c{module}\n{attribute}\n".encode() not in code or f"'{module}.{attribute}'" in message
+        assert beside or f"c{module}\n{attribute}\n".encode() not in code[:30] or f"'{name}'" in answer["message"]
 
 
-def test_pickles_that_are_right_load(loader, tmp_path):
+FOUR = struct.pack("<4f", 1, 2, 3, 4)
+SUBCLASS = b"ctorch._tensor\n_rebuild_from_type_v2\n(" + REBUILD + b"cmine\nTensor\n" + tensor()[len(REBUILD) : -1] + b"}tR"
+RIGHT = {
+    "a tensor": tensor(),
+    "with attributes": tensor() + b"}b",
+    "with a list of sizes": tensor().replace(numbers((4,)), b"]K\x04a", 1),
+    "a parameter": b"ctorch._utils\n_rebuild_parameter\n(" + tensor() + b"\x88NtR",
+    "a parameter with attributes": b"ctorch._utils\n_rebuild_parameter_with_state\n(" + tensor() + b"\x88N}" + text("a") + b"K\x01stR",
+    "a tensor of the user's own class": SUBCLASS,
+    "a parameter of that class": b"ctorch._utils\n_rebuild_parameter\n(" + SUBCLASS + b"\x88NtR",
+    "of torch before 0.4": b"ctorch._utils\n_rebuild_tensor\n(" + tensor()[len(REBUILD) + 1 :].replace(b"\x89NtR", b"tR"),
+}
+DICTS = {
+    "dict": b"}" + text("x") + tensor() + b"s",
+    "OrderedDict": b"ccollections\nOrderedDict\n)R" + text("x") + tensor() + b"s}b",
+    "OrderedDict of pairs": b"ccollections\nOrderedDict\n(]]" + text("x") + b"a" + tensor() + b"aatR",
+    "defaultdict": b"ccollections\ndefaultdict\n(c__builtin__\nlist\ntR" + text("x") + tensor() + b"s",
+    "a class of one's own": b"cmine\nAttributes\n)\x81" + text("x") + tensor() + b"s}b",
+    "made by INST": b"(imine\nAttributes\n" + text("x") + tensor() + b"s",
+    "of protocol 0": b"(dp0\nVx\np1\n" + tensor() + b"s",
+    "a tuple": b"(}" + text("x") + tensor() + b"sK\x03t",
+    "under a key": b"}" + text("state") + b"}" + text("x") + tensor() + b"ss",
+}
+
+
+@pytest.mark.parametrize("case", RIGHT | DICTS)
+def test_pickles_that_are_right_load(four_numbers, tmp_path, case):
     """The pieces that the cases above are made of are themselves no reason to refuse."""
-    one_tensor = torch.nn.Module()
-    one_tensor.register_parameter("x", torch.nn.Parameter(torch.zeros(4)))
-    running = Loader(one_tensor)
-    (tmp_path / "weights").write_bytes(archive(one(tensor()), {"0": struct.pack("<4f", 1, 2, 3, 4)}))
-    assert running.values(tmp_path / "weights") == struct.pack("<4f", 1, 2, 3, 4)
-    (tmp_path / "weights").write_bytes(archive(one(tensor(offset=3, stride=(0,))), {"0": struct.pack("<4f", 1, 2, 3, 4)}))
-    assert running.values(tmp_path / "weights") == struct.pack("<4f", 4, 4, 4, 4)
-    running.close()
+    pickled = one(RIGHT[case]) if case in RIGHT else b"\x80\x02" + DICTS[case] + b"."
+    (tmp_path / "weights").write_bytes(archive(pickled, {"0": FOUR}))
+    assert four_numbers.values(tmp_path / "weights") == FOUR
+    options = [] if case != "a tuple" else ["--key", "0"]
+    assert convert.main([str(tmp_path / "weights"), str(tmp_path / "new"), *options]) == 0
+    assert four_numbers.values(tmp_path / "new") == FOUR
+
+
+def test_strides_and_whole_archives_load(loader, four_numbers, tmp_path):
+    (tmp_path / "weights").write_bytes(archive(one(tensor(offset=3, stride=(0,))), {"0": FOUR}))
+    assert four_numbers.values(tmp_path / "weights") == struct.pack("<4f", 4, 4, 4, 4)
     (tmp_path / "weights").write_bytes(archive(PICKLE, STORAGES))
     assert loader.values(tmp_path / "weights") == loader.expected
 

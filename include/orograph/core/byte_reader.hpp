@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace orograph::model {
+namespace orograph {
 
 // Walks through bytes from a file and never past their end. Little-endian numbers.
 class ByteReader {
@@ -51,4 +51,4 @@ private:
     std::size_t position_;
 };
 
-}  // namespace orograph::model
+}  // namespace orograph

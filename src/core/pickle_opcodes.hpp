@@ -1,22 +1,28 @@
 #pragma once
 
-namespace orograph::model {
+namespace orograph::pickle {
 
-// The instructions of a pickle that the unpickler knows, named as in Python's pickletools.
+// The instructions of a pickle, named as in Python's pickletools.
 enum Opcode : unsigned char {
     mark = '(',
     stop = '.',
     pop = '0',
     pop_mark = '1',
+    dup = '2',
     none = 'N',
     newtrue = 0x88,
     newfalse = 0x89,
+    int_line = 'I',
+    long_line = 'L',
+    float_line = 'F',
     binint = 'J',
     binint1 = 'K',
     binint2 = 'M',
     long1 = 0x8a,
     long4 = 0x8b,
     binfloat = 'G',
+    string_line = 'S',
+    unicode_line = 'V',
     binstring = 'T',
     short_binstring = 'U',
     binunicode = 'X',
@@ -32,14 +38,18 @@ enum Opcode : unsigned char {
     tuple2 = 0x86,
     tuple3 = 0x87,
     empty_list = ']',
+    list = 'l',
     append = 'a',
     appends = 'e',
     empty_dict = '}',
+    dict = 'd',
     setitem = 's',
     setitems = 'u',
     empty_set = 0x8f,
     additems = 0x90,
     frozenset = 0x91,
+    get_line = 'g',
+    put_line = 'p',
     binget = 'h',
     long_binget = 'j',
     binput = 'q',
@@ -49,10 +59,17 @@ enum Opcode : unsigned char {
     frame = 0x95,
     global = 'c',
     stack_global = 0x93,
+    ext1 = 0x82,
+    ext2 = 0x83,
+    ext4 = 0x84,
     inst = 'i',
+    obj = 'o',
+    newobj = 0x81,
+    newobj_ex = 0x92,
     reduce = 'R',
     build = 'b',
+    persid_line = 'P',
     binpersid = 'Q'
 };
 
-}  // namespace orograph::model
+}  // namespace orograph::pickle
