@@ -67,6 +67,10 @@ const Architecture& find_architecture(const std::string& name) {
                     " (known: ", join(known_architectures()), ")"));
 }
 
+bool has_same_tensors(const ParameterSpace& a, const ParameterSpace& b) {
+    return a.parameters.size() + a.states.size() == b.parameters.size() + b.states.size() && shapes_of(a) == shapes_of(b);
+}
+
 }  // namespace
 
 const std::vector<std::string>& known_architectures() {
@@ -82,10 +86,6 @@ Network build_network(const std::string& architecture, int channels, int classes
     NetworkBuilder net(architecture, channels, classes);
     find_architecture(architecture).assemble(net);
     return std::move(net).finish();
-}
-
-bool has_same_tensors(const ParameterSpace& a, const ParameterSpace& b) {
-    return a.parameters.size() + a.states.size() == b.parameters.size() + b.states.size() && shapes_of(a) == shapes_of(b);
 }
 
 std::vector<std::string> architectures_with(const ParameterSpace& space, int channels, int classes) {

@@ -86,10 +86,8 @@ const std::string& paper_of(const std::string& architecture);
 // Error(config) for another name, with the nearest one.
 Network build_network(const std::string& architecture, int channels, int classes);
 
-// Whether two spaces have the same parameters and states by name and shape, whatever their order: weights of one load into the other.
-bool has_same_tensors(const ParameterSpace& a, const ParameterSpace& b);
-
-// The architectures with `channels` and `classes` that have the same tensors as `space`.
+// Returns the architectures with `channels` and `classes` that have the same tensors as `space` by name and shape, whatever their order:
+// weights of one load into the other.
 std::vector<std::string> architectures_with(const ParameterSpace& space, int channels, int classes);
 
 }  // namespace orograph::model
