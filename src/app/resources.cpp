@@ -3,6 +3,7 @@
 #include "instruction_set.hpp"
 #include "placement.hpp"
 
+#include "orograph/core/cores.hpp"
 #include "orograph/core/log.hpp"
 #include "orograph/core/openmp_variables.hpp"
 #include "orograph/gpu/device.hpp"
@@ -30,7 +31,12 @@ par::Binding binding_of_ranks(int threads) {
 void warn_of_placement(std::span<const RankCores> cores, int asked) {
     if (par::read_launch().start == par::Start::unjoined) return;
     const auto bound = binding_of_ranks(asked > 0 ? asked : even_share(cores));
-    if (const auto warning = placement_warning(cores, asked, bound); !warning.empty()) log::warn(warning);
+    const auto warning = placement_warning(cores, asked, bound);
+    if (!warning.empty()) log::warn(warning);
+    const bool granted_one = warning.empty() && cores.size() == 1 && cores[0].one_core && par::cores_granted() > 0;
+    if (granted_one && asked == 0 && online_cores() > static_cast<int>(cores[0].occupied.size()))
+        log::info(cat("Slurm granted one core of the ", online_cores(), " of ", cores[0].host,
+                      "; --cpus-per-task=N of srun or sbatch asks for N, a thread each"));
 }
 
 }  // namespace

@@ -27,19 +27,22 @@ class Starts:
         expect(result.returncode == code, f"{line}: {result.returncode}, expected {code}: {result.stdout} {result.stderr}\n{self.cluster.logs()}")
         return result
 
-    def check(self, launch: str, cores: list, warning: str = "") -> None:
-        """What `check` says of the cores of each rank, and the one warning."""
+    def check(self, launch: str, cores: list, warning: str = "") -> str:
+        """What `check` says of the cores of each rank, and the one warning; returns all that it logs."""
         result = self(f"{launch} orograph check CONFIG")
         found = re.findall(r"(ranks? [\d,-]+) on \S+ (?:has|share) cores? ([\d,-]+)", result.stdout)
         expect(found == cores, f"{launch}: {result.stdout}")
         warnings = [line for line in result.stderr.splitlines() if " warning " in line]
         expect(len(warnings) == (1 if warning else 0) and all(warning in line for line in warnings), f"{launch}: {result.stderr}")
+        return result.stderr
 
 
 def check_cores(starts: Starts, last: int) -> None:
     every = f"0-{last}"
-    starts.check("srun -n1", [("rank 0", "0")])  # it was granted one
-    starts.check(f"OMP_PROC_BIND=true srun -n1 -c{last + 1}", [("rank 0", every)])
+    granted = starts.check("srun -n1", [("rank 0", "0")])
+    expect(f"Slurm granted one core of the {last + 1} of " in granted and "--cpus-per-task=N" in granted, granted)
+    log = starts.check(f"OMP_PROC_BIND=true srun -n1 -c{last + 1}", [("rank 0", every)])
+    expect("granted" not in log, log)
     starts.check("srun --mpi=pmix -n2 -c1", [("rank 0", "0"), ("rank 1", "1")])
     starts.check("salloc -n2 srun -n1 --cpu-bind=map_cpu:1", [("rank 0", "1")],
                  "bound by srun (SLURM_CPU_BIND=quiet,map_cpu:1); start srun with --cpus-per-task=2")
@@ -81,7 +84,7 @@ def main() -> None:
         expect("lenet5" in starts("srun -n1 orograph show architectures").stdout, "show in a step")
         check_cores(starts, os.cpu_count() - 1)
         check_ranks(starts, folder / "surface.h5")
-    report_checks(44)
+    report_checks(46)
 
 
 main()
