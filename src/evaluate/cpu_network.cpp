@@ -78,8 +78,11 @@ std::int64_t interleaved_outputs(const Desc& weights) {
     const Dims& dims = weights.dims();
     if (dims.size() != 4 || dims[2] * dims[3] != 1 || weights.data_type() != Type::f32) return 0;
     const auto lies_as = [&](Tag tag) { return weights == Desc(dims, Type::f32, tag); };
-    if (lies_as(Tag::Acdb16a) || (dims[1] % 16 == 0 && lies_as(Tag::OIhw16i16o))) return 16;
-    return lies_as(Tag::Acdb8a) || (dims[1] % 8 == 0 && lies_as(Tag::OIhw8i8o)) ? 8 : 0;
+    for (const auto& [tag, outputs] :
+         {std::pair{Tag::Acdb64a, 64}, {Tag::Acdb48a, 48}, {Tag::Acdb32a, 32}, {Tag::Acdb16a, 16}, {Tag::Acdb8a, 8}})
+        if (lies_as(tag)) return outputs;
+    if (dims[1] % 16 == 0 && lies_as(Tag::OIhw16i16o)) return 16;
+    return dims[1] % 8 == 0 && lies_as(Tag::OIhw8i8o) ? 8 : 0;
 }
 
 }  // namespace

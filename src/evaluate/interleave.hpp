@@ -37,9 +37,10 @@ inline void interleave(const float* rows, std::int64_t outputs, std::int64_t inp
         const std::int64_t count = std::min(lanes, outputs - first), fours = count / 4 * 4;
         if (count < lanes) std::fill_n(group, inputs * lanes, 0.F);
         const float* const from = rows + first * inputs;
-        for (std::int64_t i = 0; i < whole; i += 4)
+        for (std::int64_t line = 0; line < whole; line += 16)  // floats of a line of the cache
             for (std::int64_t lane = 0; lane < fours; lane += 4)
-                detail::transpose_4x4(from + lane * inputs + i, inputs, group + i * lanes + lane, lanes);
+                for (std::int64_t i = line; i < std::min(line + 16, whole); i += 4)
+                    detail::transpose_4x4(from + lane * inputs + i, inputs, group + i * lanes + lane, lanes);
         for (std::int64_t lane = 0; lane < count; ++lane)
             for (std::int64_t i = lane < fours ? whole : 0; i < inputs; ++i) group[i * lanes + lane] = from[lane * inputs + i];
     }
