@@ -95,6 +95,7 @@ def odd_mlp():
 MODELS = {
     "mnist_example": mnist_example, "odd_3x3": lambda: plain(3, 5, 7, 9, 11, 13, 15), "odd_5x5": lambda: plain(5, 6, 10, 12, 14, 18, 22),
     "even_3x3": lambda: plain(3, 4, 6, 8, 10, 12, 14), "narrow_7x7": lambda: plain(7, 3, 4, 8), "of_50": lambda: plain(3, 50, 50, 100, 100),
+    "of_17": lambda: plain(3, 17, 17, 33, 33), "of_17_5x5": lambda: plain(5, 17, 17, 33, 33), "of_17_7x7": lambda: plain(7, 17, 17, 33, 33),
     "mobile_16": lambda: mobilenet(16), "mobile_10": lambda: mobilenet(10), "mobile_6_5x5": lambda: mobilenet(6, 5),
     "resnext_64_16": lambda: resnext(64, 16), "resnext_60_6": lambda: resnext(60, 6), "resnext_48_24": lambda: resnext(48, 24),
     "squeezenet": squeezenet, "alexnet": alexnet, "large_kernels": large_kernels, "small_images": small_images, "odd_mlp": odd_mlp,

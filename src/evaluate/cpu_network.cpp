@@ -1,4 +1,5 @@
 #include "cpu_state.hpp"
+#include "interleave.hpp"
 
 #include "orograph/core/error.hpp"
 #include "orograph/gpu/losses.hpp"
@@ -70,6 +71,18 @@ std::vector<float> spread(const std::vector<float>& filters, const std::array<st
         std::copy_n(filters.begin() + k * row, row, result.begin() + (k * inputs + first_input) * window);
     }
     return result;
+}
+
+// How many outputs lie together where weights [outputs, inputs, 1, 1] are packed as interleave() does; 0 where they are not.
+std::int64_t interleaved_outputs(const Desc& weights) {
+    const Dims& dims = weights.dims();
+    if (dims.size() != 4 || dims[2] * dims[3] != 1 || weights.data_type() != Type::f32) return 0;
+    const auto lies_as = [&](Tag tag) { return weights == Desc(dims, Type::f32, tag); };
+    for (const auto& [tag, outputs] :
+         {std::pair{Tag::Acdb64a, 64}, {Tag::Acdb48a, 48}, {Tag::Acdb32a, 32}, {Tag::Acdb16a, 16}, {Tag::Acdb8a, 8}})
+        if (lies_as(tag)) return outputs;
+    if (dims[1] % 16 == 0 && lies_as(Tag::OIhw16i16o)) return 16;
+    return dims[1] % 8 == 0 && lies_as(Tag::OIhw8i8o) ? 8 : 0;
 }
 
 }  // namespace
@@ -175,7 +188,8 @@ PackedLayer CpuNetwork::State::make_layer(const Step& step, const Kernel& kernel
     layer.plain = Desc(weights.dims(), Type::f32, weights.dims().size() == 5 ? Tag::goihw : Tag::oihw);
     layer.bias = make_buffer(static_cast<std::size_t>(kernel.primitive.destination.dims()[1] * floats), setting.engine);
     layer.weight = memory(weights, setting.engine);
-    layer.pack = reorder_if_different(layer.plain, weights, setting.engine);
+    layer.interleaved = interleaved_outputs(weights);
+    if (layer.interleaved == 0) layer.pack = reorder_if_different(layer.plain, weights, setting.engine);
     return layer;
 }
 
@@ -254,6 +268,10 @@ void CpuNetwork::load(std::size_t index, const FoldedLayer& folded) {
     if (narrow) wider = spread(folded.weight, state_->plan.layers[part.layer].shape, layer.groups, layer.plain.dims());
     const std::vector<float>& filters = narrow ? wider : folded.weight;
     OROGRAPH_EXPECT(filters.size() * sizeof(float) == layer.plain.get_size());
+    if (layer.interleaved > 0) {
+        const Dims& shape = layer.plain.dims();
+        return interleave(filters.data(), shape[0], shape[1], layer.interleaved, floats_of(layer.weight));
+    }
     if (!layer.pack) {
         std::ranges::copy(filters, floats_of(layer.weight));
         return;

@@ -24,7 +24,8 @@ struct Kernel {
 struct PackedLayer {
     onednn::Desc plain;  // the format of folded weights
     onednn::memory weight, bias;
-    std::optional<onednn::Reorder> pack;  // none: they are copied, or Winograd's
+    std::optional<onednn::Reorder> pack;  // none: they are copied, interleaved, or Winograd's
+    std::int64_t interleaved = 0;         // a linear layer's: so many outputs lie together, see interleave(); 0: not so
     std::optional<WinogradShape> winograd;
     std::int64_t groups = 1;  // of a convolution
 };

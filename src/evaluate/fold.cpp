@@ -10,6 +10,7 @@ namespace {
 
 // out[i] = scale * in[i], rounded once.
 void scale_row(std::span<const float> in, double scale, float* out) {
+    if (scale == 1 && in.data() == out) return;
     for (std::size_t i = 0; i < in.size(); ++i) out[i] = static_cast<float>(scale * in[i]);
 }
 

@@ -90,11 +90,10 @@ struct Form {
 // In the order in which they are tried. Few channels cost the library less in a format of its own, where they are not filled up.
 constexpr std::array<Form, 5> forms{Form{}, {Format::of_library}, {Format::of_library, true}, {Format::filled}, {Format::filled, true}};
 
-// Of how many groups the library's weights are. Its kernels take one channel a group or multiples of `lanes`; narrower groups are joined,
-// with zeros between them.
+// The number of groups of the library's weights, for groups of more than one channel: its kernels take multiples of `lanes`; narrower
+// groups are joined, with zeros between them.
 std::int64_t library_groups(const Setting& setting, const Step& step) {
     const std::int64_t groups = step.groups, inputs = step.input[0] / groups, outputs = step.output[0] / groups;
-    if (inputs == 1 && outputs == 1) return groups;
     for (std::int64_t joined = 1; joined < groups; ++joined)
         if (groups % joined == 0 && inputs * joined % setting.lanes == 0 && outputs * joined % setting.lanes == 0) return groups / joined;
     return 1;

@@ -48,6 +48,10 @@ TEST(Schedule, TheDescriptionTellsChoicesApart) {
     auto other = automatic;  // as many, elsewhere
     std::swap(other.algorithms[0], other.algorithms[1]);
     EXPECT_NE(describe(automatic.plan, automatic.algorithms), describe(other.plan, other.algorithms));
+    auto adapted = direct;  // as many of each, one of them from a copy
+    adapted.algorithms[2] = Algorithm::adapted;
+    EXPECT_TRUE(describe(adapted.plan, adapted.algorithms).starts_with("0 winograd + 21 direct convolutions ("));
+    EXPECT_NE(describe(direct.plan, direct.algorithms), describe(adapted.plan, adapted.algorithms));
 }
 
 TEST(Schedule, NoVectorsNoWinograd) {
