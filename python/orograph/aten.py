@@ -15,6 +15,10 @@ class Unfit(Exception):
     """Why a graph cannot be written, in words."""
 
 
+class UnfitAsWritten(Unfit):
+    """The same of a graph whose functional form may do."""
+
+
 @dataclass
 class Graph:
     """`nodes` in the order in which they run; `output` refers to the logits; `sources`: the nodes of torch.export by the names of ours."""
@@ -77,7 +81,7 @@ class Reader:
             elif node.op not in ("placeholder", "get_attr"):
                 raise Unfit(f"it holds a {node.op}")
         except Unfit as fault:
-            raise Unfit(f"{fault} ({node.name}{place_of_node(self.torch, node)})") from None
+            raise type(fault)(f"{fault} ({node.name}{place_of_node(self.torch, node)})") from None
 
     def inline(self, node, module) -> None:
         """A part of the model that runs under torch.no_grad, or without autocast."""
@@ -85,10 +89,11 @@ class Reader:
         if name not in ("wrap_with_set_grad_enabled", "wrap_with_autocast"):
             raise Unfit(f"it calls {name}, which is no operator of ATen")
         settings = [argument for argument in node.args if not isinstance(argument, self.torch.fx.Node)]
-        if name == "wrap_with_autocast" and settings[0] == "cpu" and settings[2]:
-            raise Unfit("it runs under autocast; export it without")
         first = next(k for k, argument in enumerate(node.args) if isinstance(argument, self.torch.fx.Node))
         inner = getattr(module, node.args[first].target)
+        if name == "wrap_with_autocast" and settings[0] == "cpu" and settings[2]:
+            first_part = next(part for part in inner.graph.nodes if part.op == "call_function")
+            raise Unfit(f"it runs under autocast{place_of_node(self.torch, first_part)}; export it without")
         arguments = iter(node.args[first + 1 :])
         for part in inner.graph.nodes:
             if part.op == "placeholder":
@@ -169,7 +174,7 @@ class Reader:
         first = self.origin(node.args[0])
         safe = first.op == "call_function" and (first not in self.viewed or schema.name in DROPOUTS)
         if len(written) != 1 or not schema.name.endswith("_") or target is None or not safe:
-            raise Unfit(f"{schema.name} works in place on what others may see")
+            raise UnfitAsWritten(f"{schema.name} works in place on what others may see")
         return target
 
     def note_views(self, node, target) -> None:

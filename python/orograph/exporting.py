@@ -9,7 +9,7 @@ import json
 import math
 from pathlib import Path
 
-from .aten import Unfit, evaluate_graph, functional, graph_of, names_in, settle_shapes
+from .aten import Unfit, UnfitAsWritten, evaluate_graph, functional, graph_of, names_in, settle_shapes
 from .errors import ExitCode, OrographError
 from .export_places import one_line, place_of_error
 from .export_rules import RULES
@@ -37,13 +37,15 @@ def export(model, example_images, path) -> None:
     model = plain_copy(torch, model)
     check_tensors(torch, model)
     traced = trace(torch, copy.deepcopy(model), torch.rand(2, *shape, generator=generator(torch)))  # 2: torch.export takes 0 and 1 for constants
-    graph, fault = checked(torch, model, traced, shape)
-    shows_training = not fault
-    if fault:
-        traced = functional(traced)
-        graph, fault = checked(torch, model, traced, shape)
-    if fault:
-        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}")
+    shows_training = True
+    try:
+        try:
+            graph = checked(torch, model, traced, shape)
+        except UnfitAsWritten:
+            traced, shows_training = functional(traced), False
+            graph = checked(torch, model, traced, shape)
+    except Unfit as fault:
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}") from fault
     description, tensors = describe(torch, model, traced, graph, shape, shows_training)
     save(description, tensors, Path(path))
 
@@ -88,13 +90,10 @@ def trace(torch, model, images):
 
 
 def checked(torch, model, traced, shape):
-    """The traced graph, and what keeps it from being the model; empty where nothing does."""
-    try:
-        graph = graph_of(torch, traced)
-        compare(torch, model, graph, traced, shape)
-    except Unfit as fault:
-        return None, str(fault)
-    return graph, ""
+    """The traced graph, of which it is certain that the program takes it and that it is the model; Unfit else."""
+    graph = graph_of(torch, traced)
+    compare(torch, model, graph, traced, shape)
+    return graph
 
 
 def compare(torch, model, graph, traced, shape) -> None:
@@ -111,7 +110,7 @@ def compare(torch, model, graph, traced, shape) -> None:
         wanted = model_answer(torch, exact, images[:batch])
         require_close(wanted, model_answer(torch, exact, images[:batch]), tolerance, "it is random: it gives other logits the second time")
         found, shapes[batch] = graph_answer(torch, graph, tensors, images[:batch])
-        require_close(wanted, found, tolerance, OTHER_LOGITS.format(batch=batch))
+        require_close(wanted, found, tolerance, OTHER_LOGITS.format(batch=batch), UnfitAsWritten)
         answers.append(wanted)
     require_close(answers[1], answers[0][: CHECKED_BATCHES[1]], tolerance, "its logits for an image depend on which images share its batch")
     settle_shapes(graph, shapes)
@@ -160,16 +159,16 @@ def graph_answer(torch, graph, tensors, images):
     except Unfit:
         raise
     except Exception as error:
-        raise Unfit(f"its operators, run on a batch of {images.size(0)}: {one_line(error)}") from error
+        raise UnfitAsWritten(f"its operators, run on a batch of {images.size(0)}: {one_line(error)}") from error
 
 
 OTHER_LOGITS = "its operators give other logits than the model for a batch of {batch}; does a batch's size or its values decide what it does?"
 
 
-def require_close(found, wanted, tolerance: float, message: str) -> None:
+def require_close(found, wanted, tolerance: float, message: str, fault=Unfit) -> None:
     scale = wanted.abs().max().item()
     if found.shape != wanted.shape or not math.isfinite(scale) or not (found - wanted).abs().max().item() <= tolerance * scale:
-        raise Unfit(message if math.isfinite(scale) else "its logits for random images are not finite")
+        raise fault(message if math.isfinite(scale) else "its logits for random images are not finite")
 
 
 def tensors_of(torch, traced, run_type=None) -> dict:

@@ -289,10 +289,6 @@ class Preprocessed(nn.Module):
         return self.head(x.flatten(1)) * self.table
 
 
-def in_training(model):
-    return model.train()
-
-
 WRAPPERS = {
     "float16": (lambda: small().half(), ""),
     "bfloat16": (lambda: small().bfloat16(), ""),
@@ -321,3 +317,77 @@ def small():
 def seeded(make, seed):
     torch.manual_seed(seed)
     return make()
+
+
+class Gives(nn.Module):
+    """Something else than logits."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.head, self.answer = nn.Linear(1024, 10), answer
+
+    def forward(self, images):
+        return self.answer(self.head(images.flatten(1)))
+
+
+def branches(net, x):
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+def under_autocast(net, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return net.inner(x)
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight, self.head = nn.Parameter(torch.zeros(4, dtype=torch.complex64)), nn.Linear(1024, 10)
+
+    def forward(self, images):
+        return self.head(images.flatten(1))
+
+
+class Counting(nn.Module):
+    """A buffer that every evaluation changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(1024, 10)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, images):
+        self.seen += 1
+        return self.head(images.flatten(1))
+
+
+# What orograph.export must refuse, and words of what it says.
+REFUSED = {
+    "batch norm without statistics": (norm(nn.BatchNorm2d, num_features=8, track_running_stats=False), ["'norm' (BatchNorm2d)", "share its batch"]),
+    "mean of the batch": (lambda: Net(lambda net, x: x - x.mean(0)), ["share its batch"]),
+    "values choose": (lambda: Net(lambda net, x: x + x[x > 0].sum()), ["depends on values", "odd_models.py:"]),
+    "values branch": (lambda: Net(branches), ["torch.export does not take Net at odd_models.py:", "if x.sum() > 0"]),
+    "random": (lambda: Net(lambda net, x: x + torch.rand_like(x)), ["it is random", "rand_like at odd_models.py:"]),
+    "dropout for ever": (lambda: Net(lambda net, x: F.dropout(x, 0.5)), ["it trains where it should evaluate", "dropout at odd_models.py:"]),
+    "memory as it is": (lambda: Net(lambda net, x: x + torch.empty_like(x)), ["aten::empty_like is not run by the program"]),
+    "autocast": (lambda: Net(under_autocast, inner=conv()), ["autocast", "odd_models.py:"]),
+    "operator of torchvision": (lambda: Net(boxes), ["no operator of ATen but of torchvision", "odd_models.py:"]),
+    "size of the batch": (lambda: Net(lambda net, x: x / x.shape[0] ** 0.5), ["depends on the batch's size", "odd_models.py:"]),
+    "dictionary": (lambda: Gives(lambda logits: {"logits": logits}), ["gives a dict instead of logits"]),
+    "tuple": (lambda: Gives(lambda logits: (logits, logits)), ["2 tensors instead of the logits"]),
+    "classes": (lambda: Gives(lambda logits: logits.argmax(1)), ["does not give logits [B, classes]", "int64 [3]"]),
+    "complex parameter": (Complex, ["'weight' is complex64"]),
+    "changing buffer": (Counting, ["changes its buffer 'seen'"]),
+    "wrong size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), ["torch.export does not take Sequential"]),
+    "no parameters": (lambda: nn.Flatten(), ["it has no parameters"]),
+    "script": (lambda: torch.jit.script(small()), ["TorchScript"]),
+    "function": (lambda: F.relu, ["torch.nn.Module"]),
+}
+
+
+def boxes(net, x):
+    from torchvision.ops import roi_align
+
+    return roi_align(x, [x.new_zeros(1, 4)], 2).mean((0, 2, 3)).view(1, 8, 1, 1) + x
