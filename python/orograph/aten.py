@@ -196,7 +196,8 @@ class Reader:
         if isinstance(value, torch.SymFloat):
             if value.node.expr.is_number:
                 return float(value)
-            raise Unfit(f"a number depends on the batch's size as {value.node.expr}")
+            by_values = any(str(symbol).startswith(VALUES) for symbol in value.node.expr.free_symbols)
+            raise Unfit("a number is taken out of a tensor; compute with the tensor" if by_values else "a number depends on the batch's size")
         if isinstance(value, float) and not math.isfinite(value):
             return {"float": str(value)}
         if value is None or isinstance(value, (bool, int, float, str)):
@@ -296,6 +297,7 @@ def check_rules(torch, graph: Graph) -> None:
             raise Unfit(f"{node['operator']} is not run by the program: {reason} ({node['name']}{place_of_node(torch, source)})")
 
 
+VALUES = ("u", "zuf")  # what torch.export calls sizes and numbers that depend on values
 AFFINE_HELP = "only a multiple of the batch size, plus a constant, can be written"
 
 
@@ -305,7 +307,7 @@ def affine(torch, size):
         return int(size)
     expression = size.node.expr
     symbols = list(expression.free_symbols)
-    if any(str(symbol).startswith("u") for symbol in symbols):
+    if any(str(symbol).startswith(VALUES) for symbol in symbols):
         raise Unfit("a size depends on values")
     offset = expression.subs({symbol: 0 for symbol in symbols})
     if len(symbols) != 1 or not (expression - offset).subs(symbols[0], 1).is_integer or (expression - offset).diff(symbols[0]).free_symbols:

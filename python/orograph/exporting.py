@@ -97,14 +97,16 @@ def checked(torch, model, traced, shape):
 
 
 def compare(torch, model, graph, traced, shape) -> None:
-    """Of 3 images and of the first alone, in float64, or in float32 where the model's code knows nothing else."""
+    """Of 3 images and of the first alone, at parameters beside the model's, in whose place a tensor of zeros, a new head say, would hide
+    everything; in float64, or in float32 where the model's code knows nothing else."""
     images = torch.rand(3, *shape, generator=generator(torch), dtype=torch.float64)
     try:
-        wanted, tolerance = logits_of(torch, copy.deepcopy(model).double(), images), TOLERANCE
+        exact, tolerance = beside(torch, copy.deepcopy(model).double(), images), TOLERANCE
     except Exception:
         images, tolerance = images.float(), TOLERANCE_FLOAT32
-    exact = copy.deepcopy(model).to(images.dtype)
+        exact = copy.deepcopy(model)
     tensors = tensors_of(torch, traced, images.dtype)
+    tensors |= {name: value for name, value in exact.state_dict().items() if name in tensors and isinstance(value, torch.Tensor)}
     answers, shapes = [], {}
     for batch in CHECKED_BATCHES:
         wanted = model_answer(torch, exact, images[:batch])
@@ -114,6 +116,16 @@ def compare(torch, model, graph, traced, shape) -> None:
         answers.append(wanted)
     require_close(answers[1], answers[0][: CHECKED_BATCHES[1]], tolerance, "its logits for an image depend on which images share its batch")
     settle_shapes(graph, shapes)
+
+
+def beside(torch, model, images):
+    """The model with every parameter moved a little, or as it is where that gives no finite logits."""
+    moved, random = copy.deepcopy(model), generator(torch)
+    for parameter in moved.parameters():
+        size = 0.01 * parameter.square().mean().sqrt().clamp(min=0.1) if parameter.numel() else 0
+        parameter += size * torch.randn(parameter.shape, generator=random, dtype=parameter.dtype)
+    logits = logits_of(torch, moved, images)
+    return moved if not isinstance(logits, torch.Tensor) or logits.isfinite().all() else model
 
 
 def model_answer(torch, model, images):
@@ -162,7 +174,7 @@ def graph_answer(torch, graph, tensors, images):
         raise UnfitAsWritten(f"its operators, run on a batch of {images.size(0)}: {one_line(error)}") from error
 
 
-OTHER_LOGITS = "its operators give other logits than the model for a batch of {batch}; does a batch's size or its values decide what it does?"
+OTHER_LOGITS = "its operators give other logits than the model for a batch of {batch}; do values, or a batch's size, decide what it does?"
 
 
 def require_close(found, wanted, tolerance: float, message: str, fault=Unfit) -> None:

@@ -7,6 +7,7 @@ import torch
 warnings.filterwarnings("ignore")
 import timm  # noqa: E402
 import torchvision.models as tv  # noqa: E402
+from timm.models import convmixer, mlp_mixer  # noqa: E402
 from torchvision.models import regnet, swin_transformer, vision_transformer  # noqa: E402
 
 
@@ -16,6 +17,10 @@ def vision(name: str, **options):
 
 def image(name: str, **options):
     return lambda: timm.create_model(name, pretrained=False, num_classes=10, **options)
+
+
+def mixer(**options):
+    return lambda: mlp_mixer.MlpMixer(num_classes=10, img_size=32, patch_size=8, num_blocks=2, embed_dim=48, **options)
 
 
 def vit_b_16():
@@ -93,7 +98,7 @@ TORCHVISION = {
 }
 
 TIMM_CONVOLUTIONAL = {
-    "convmixer": (image("convmixer_768_32", img_size=32), 32),
+    "convmixer": (lambda: convmixer.ConvMixer(32, 3, patch_size=4, num_classes=10), 32),
     "convnextv2_atto": (image("convnextv2_atto", depths=(1, 1, 1, 1)), 32),
     "edgenext_xx_small": (image("edgenext_xx_small"), 64),
     "efficientnet_lite0": (image("efficientnet_lite0"), 32),
@@ -105,7 +110,6 @@ TIMM_CONVOLUTIONAL = {
     "nfnet_f0": (image("dm_nfnet_f0"), 32),
     "repvgg_a0": (image("repvgg_a0"), 32),
     "resnet26d": (image("resnet26d"), 32),
-    "resnetv2_50x1_bit": (image("resnetv2_50x1_bit", layers=(1, 1, 1, 1)), 32),
     "res2net50": (image("res2net50_26w_4s", layers=(1, 1, 1, 1)), 32),
     "seresnet18": (image("seresnet18"), 32),
     "skresnet18": (image("skresnet18"), 32),
@@ -115,7 +119,6 @@ TIMM_CONVOLUTIONAL = {
     "botnet26t": (image("botnet26t_256", img_size=64), 64),
     "starnet_s1": (image("starnet_s1"), 32),
     "mambaout_femto": (image("mambaout_femto", depths=(1, 1, 1, 1)), 32),
-    "focalnet_tiny": (image("focalnet_tiny_srf", depths=(1, 1, 1, 1)), 32),
 }
 
 TIMM_TRANSFORMERS = {
@@ -126,12 +129,11 @@ TIMM_TRANSFORMERS = {
     "deit_tiny_distilled": (image("deit_tiny_distilled_patch16_224", img_size=32, patch_size=8, depth=2), 32),
     "efficientvit_b0": (image("efficientvit_b0"), 64),
     "eva02_tiny": (image("eva02_tiny_patch14_224", img_size=28, patch_size=7, depth=2), 28),
-    "gmixer_24": (image("gmixer_24_224", img_size=32), 32),
-    "gmlp_ti16": (image("gmlp_ti16_224", img_size=32), 32),
     "levit_128s": (image("levit_128s", img_size=64), 64),
-    "mixer_s16": (image("mixer_s16_224", img_size=32), 32),
+    "mixer_s16": (mixer(), 32),
+    "gmlp_s16": (mixer(block_layer=mlp_mixer.SpatialGatingBlock, mlp_ratio=4, mlp_layer=timm.layers.GatedMlp), 32),
     "mobilevit_xxs": (image("mobilevit_xxs"), 64),
-    "resmlp_12": (image("resmlp_12_224", img_size=32), 32),
+    "resmlp_12": (mixer(block_layer=mlp_mixer.ResBlock, mlp_ratio=4, norm_layer=mlp_mixer.Affine), 32),
     "swin_tiny": (image("swin_tiny_patch4_window7_224", img_size=32, window_size=4, depths=(2, 2), embed_dim=24, num_heads=(1, 2)), 32),
     "swinv2_tiny": (image("swinv2_tiny_window8_256", img_size=32, window_size=4, depths=(2, 2), embed_dim=24, num_heads=(1, 2)), 32),
     "vit_tiny": (image("vit_tiny_patch16_224", img_size=32, patch_size=8, depth=2), 32),
@@ -142,9 +144,12 @@ TIMM_TRANSFORMERS = {
 
 
 def make(listing: dict, name: str, seed: int):
-    """In evaluation mode; batch norms with statistics of their own, so that not all is 0 and 1."""
+    """In evaluation mode; batch norms with statistics of their own and nothing zero, so that nothing is hidden."""
     torch.manual_seed(seed)
     model = listing[name][0]()
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, 0, 0.05)
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_var is not None:
             module.running_var.uniform_(0.8, 1.2)

@@ -28,8 +28,8 @@ TOLERANCE = {"float64": 1e-9, "float32": 3e-5}
 ROUNDED = {"xcit_nano", "efficientvit_b0"}  # they ask for float32, in which PyTorch's own float64 run then computes: 1e-6
 
 
-@pytest.fixture(scope="module")
-def program():
+def started():
+    """Yields what asks the program."""
     torch.set_num_threads(1)
     process = subprocess.Popen([os.environ["RUN_EXPORTED"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -41,6 +41,11 @@ def program():
     yield ask
     process.stdin.close()
     assert process.wait() == 0
+
+
+@pytest.fixture(scope="module")
+def program():
+    yield from started()
 
 
 def points_of(model):
@@ -114,16 +119,12 @@ def test_page_has_no_other_rows():
 
 
 def main() -> None:
-    ask = program.__wrapped__ if hasattr(program, "__wrapped__") else program.__pytest_wrapped__.obj
-    asking = ask()
-    running = next(asking)
+    running = started()
+    program = next(running)
     with tempfile.TemporaryDirectory() as folder:
         for group in GROUPS.values():
             for name in group:
-                try:
-                    print(row(name, group[name][1], run(running, Path(folder), name, group)), flush=True)
-                except Exception as error:
-                    print(f"FAULT {name}: {type(error).__name__} {str(error)[:400]}", flush=True)
+                print(row(name, group[name][1], run(program, Path(folder), name, group)), flush=True)
 
 
 if __name__ == "__main__":

@@ -375,6 +375,7 @@ REFUSED = {
     "autocast": (lambda: Net(under_autocast, inner=conv()), ["autocast", "odd_models.py:"]),
     "operator of torchvision": (lambda: Net(boxes), ["no operator of ATen but of torchvision", "odd_models.py:"]),
     "size of the batch": (lambda: Net(lambda net, x: x / x.shape[0] ** 0.5), ["depends on the batch's size", "odd_models.py:"]),
+    "number of a parameter": (lambda: Net(lambda net, x: x * float(net.head.bias[0])), ["odd_models.py:"]),
     "dictionary": (lambda: Gives(lambda logits: {"logits": logits}), ["gives a dict instead of logits"]),
     "tuple": (lambda: Gives(lambda logits: (logits, logits)), ["2 tensors instead of the logits"]),
     "classes": (lambda: Gives(lambda logits: logits.argmax(1)), ["does not give logits [B, classes]", "int64 [3]"]),
