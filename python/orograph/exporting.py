@@ -9,7 +9,8 @@ import json
 import math
 from pathlib import Path
 
-from .aten import Unfit, UnfitAsWritten, evaluate_graph, functional, graph_of, names_in, settle_shapes
+from .aten import Unfit, UnfitAsWritten, functional, graph_of, names_in
+from .aten_run import evaluate_graph, settle_shapes
 from .errors import ExitCode, OrographError
 from .export_places import one_line, place_of_error
 from .export_rules import RULES
@@ -46,6 +47,8 @@ def export(model, example_images, path) -> None:
             graph = checked(torch, model, traced, shape)
     except Unfit as fault:
         raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}") from fault
+    except Exception as error:  # of run_decompositions, or of a graph with what none had before
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {type(error).__name__}: {one_line(error)}") from error
     description, tensors = describe(torch, model, traced, graph, shape, shows_training)
     save(description, tensors, Path(path))
 

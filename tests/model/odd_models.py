@@ -88,8 +88,12 @@ CASTS = {
     "float16 and back": lambda: Net(lambda net, x: x.half().to(x.dtype)),
     "bool": lambda: Net(lambda net, x: x * (x > 0).to(x.dtype) + (x < 0).float(), lambda net, x: x.relu() + (x < 0).to(x.dtype)),
     "default type": lambda: Net(lambda net, x: x @ torch.linspace(0, 1, 64).view(8, 8), lambda net, x: x @ rounded(torch.linspace(0, 1, 64), x)),
-    "integers divided": lambda: Net(lambda net, x: F.linear(x, torch.arange(64).view(8, 8) / 7), lambda net, x: F.linear(x, rounded(torch.arange(64) / 7, x))),
-    "constants": lambda: Net(lambda net, x: x + torch.full((8,), 0.25) + torch.zeros(x.shape[0], 1, 1, 1) + torch.tensor(1.5), lambda net, x: x + 1.75),
+    "integers divided": lambda: Net(
+        lambda net, x: F.linear(x, torch.arange(64).view(8, 8) / 7), lambda net, x: F.linear(x, rounded(torch.arange(64) / 7, x))
+    ),
+    "constants": lambda: Net(
+        lambda net, x: x + torch.full((8,), 0.25) + torch.zeros(x.shape[0], 1, 1, 1) + torch.tensor(1.5), lambda net, x: x + 1.75
+    ),
     "no gradient": lambda: Net(without_gradient, double),
     "no autocast": lambda: Net(outside_of_autocast, double),
     "nested regions": lambda: Net(nested_regions, norm=nn.BatchNorm2d(8)),
@@ -125,6 +129,11 @@ def standardised(net, x):
 def standardised_by_layer_norm(net, x):
     weight = net.inner.weight
     return F.conv2d(x, F.layer_norm(weight, weight.shape[1:], eps=1e-6), net.inner.bias)
+
+
+def normalised(net, x):
+    weight = net.inner.weight
+    return F.conv2d(F.normalize(x), F.normalize(weight.flatten(1)).view_as(weight))
 
 
 def cosine_attention(net, x):
@@ -169,6 +178,10 @@ def square():
     return nn.Conv2d(8, 8, 1)
 
 
+def tall(module):
+    return nn.Sequential(parametrizations.orthogonal(module, orthogonal_map="householder"), nn.Conv2d(16, 8, 1))
+
+
 COMPUTED = {
     "weight norm": wrapped(conv, parametrizations.weight_norm),
     "weight norm of old": wrapped(conv, nn.utils.weight_norm),
@@ -178,12 +191,12 @@ COMPUTED = {
     "pruned": wrapped(conv, pruned),
     "orthogonal by exponential": wrapped(square, lambda module: parametrizations.orthogonal(module, orthogonal_map="matrix_exp")),
     "orthogonal by Cayley": wrapped(square, lambda module: parametrizations.orthogonal(module, orthogonal_map="cayley")),
-    "orthogonal by Householder": wrapped(lambda: nn.Conv2d(8, 16, 1), lambda module: nn.Sequential(parametrizations.orthogonal(module, orthogonal_map="householder"), nn.Conv2d(16, 8, 1))),
+    "orthogonal by Householder": wrapped(lambda: nn.Conv2d(8, 16, 1), tall),
     "standardised": lambda: Net(standardised, inner=conv()),
     "standardised by layer norm": lambda: Net(standardised_by_layer_norm, inner=conv()),
     "standardised by timm": lambda: Net(lambda net, x: net.inner(x), inner=StdConv2d(8, 8, 3)),
     "scaled by timm": lambda: Net(lambda net, x: net.inner(x), inner=ScaledStdConv2d(8, 8, 3)),
-    "normalised": lambda: Net(lambda net, x: F.conv2d(F.normalize(x), F.normalize(net.inner.weight.flatten(1)).view_as(net.inner.weight)), inner=conv()),
+    "normalised": lambda: Net(normalised, inner=conv()),
     "cosine attention": cosine_net,
     "einsum": lambda: Net(lambda net, x: torch.einsum("bchw,dc->bdhw", x, net.inner.weight @ net.inner.weight.mT), inner=nn.Linear(8, 8)),
     "tied": Tied,
@@ -236,6 +249,11 @@ def position_net(antialias):
     return net
 
 
+def shrunk(net, x):
+    grid = F.affine_grid(torch.eye(2, 3, dtype=x.dtype).expand(x.shape[0], 2, 3) * 0.9, x.shape, align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)
+
+
 def masked(net, x):
     mask = torch.ones(8, 8, dtype=torch.bool, device=x.device).triu(1)
     return torch.where(mask, x, torch.zeros(())).masked_fill(mask.flip(0), -1.0) + x.masked_fill(~mask, float("inf")).clamp(max=3)
@@ -268,7 +286,7 @@ OPERATORS = {
     "smoothed position": lambda: position_net(True),
     "masks": lambda: Net(masked),
     "folds": lambda: Net(folded),
-    "grid sample": lambda: Net(lambda net, x: F.grid_sample(x, F.affine_grid(torch.eye(2, 3, dtype=x.dtype).expand(x.shape[0], 2, 3) * 0.9, x.shape, align_corners=False), align_corners=False)),
+    "grid sample": lambda: Net(shrunk),
     "norms": lambda: Net(lambda net, x: x / x.norm(dim=1, keepdim=True) + torch.linalg.vector_norm(x, ord=1, dim=1, keepdim=True)),
     "sorted": lambda: Net(lambda net, x: x.topk(2, dim=1)[0].repeat(1, 4, 1, 1) + x.sort(dim=1).values),
     "cumulative": lambda: Net(lambda net, x: x.cumsum(2) + x.logcumsumexp(3) + x.var(1, keepdim=True)),
