@@ -5,7 +5,7 @@ import operator
 from dataclasses import dataclass, field
 
 from .export_places import place_of_node
-from .export_rules import RULES, operator_of, refusal
+from .export_rules import RULES, refusal
 
 
 DROPOUTS = ("aten::dropout_", "aten::feature_dropout_", "aten::alpha_dropout_")  # in evaluation they change nothing
@@ -13,6 +13,10 @@ DROPOUTS = ("aten::dropout_", "aten::feature_dropout_", "aten::alpha_dropout_") 
 
 class Unfit(Exception):
     """Why a graph cannot be written, in words."""
+
+
+class UnfitAsWritten(Unfit):
+    """The same of a graph whose functional form may do."""
 
 
 @dataclass
@@ -77,7 +81,7 @@ class Reader:
             elif node.op not in ("placeholder", "get_attr"):
                 raise Unfit(f"it holds a {node.op}")
         except Unfit as fault:
-            raise Unfit(f"{fault} ({node.name}{place_of_node(self.torch, node)})") from None
+            raise type(fault)(f"{fault} ({node.name}{place_of_node(self.torch, node)})") from None
 
     def inline(self, node, module) -> None:
         """A part of the model that runs under torch.no_grad, or without autocast."""
@@ -85,10 +89,11 @@ class Reader:
         if name not in ("wrap_with_set_grad_enabled", "wrap_with_autocast"):
             raise Unfit(f"it calls {name}, which is no operator of ATen")
         settings = [argument for argument in node.args if not isinstance(argument, self.torch.fx.Node)]
-        if name == "wrap_with_autocast" and settings[0] == "cpu" and settings[2]:
-            raise Unfit("it runs under autocast; export it without")
         first = next(k for k, argument in enumerate(node.args) if isinstance(argument, self.torch.fx.Node))
         inner = getattr(module, node.args[first].target)
+        if name == "wrap_with_autocast" and settings[0] == "cpu" and settings[2]:
+            first_part = next(part for part in inner.graph.nodes if part.op == "call_function")
+            raise Unfit(f"it runs under autocast{place_of_node(self.torch, first_part)}; export it without")
         arguments = iter(node.args[first + 1 :])
         for part in inner.graph.nodes:
             if part.op == "placeholder":
@@ -169,7 +174,7 @@ class Reader:
         first = self.origin(node.args[0])
         safe = first.op == "call_function" and (first not in self.viewed or schema.name in DROPOUTS)
         if len(written) != 1 or not schema.name.endswith("_") or target is None or not safe:
-            raise Unfit(f"{schema.name} works in place on what others may see")
+            raise UnfitAsWritten(f"{schema.name} works in place on what others may see")
         return target
 
     def note_views(self, node, target) -> None:
@@ -191,7 +196,8 @@ class Reader:
         if isinstance(value, torch.SymFloat):
             if value.node.expr.is_number:
                 return float(value)
-            raise Unfit(f"a number depends on the batch's size as {value.node.expr}")
+            by_values = any(str(symbol).startswith(VALUES) for symbol in value.node.expr.free_symbols)
+            raise Unfit("a number is taken out of a tensor; compute with the tensor" if by_values else "a number depends on the batch's size")
         if isinstance(value, float) and not math.isfinite(value):
             return {"float": str(value)}
         if value is None or isinstance(value, (bool, int, float, str)):
@@ -291,6 +297,7 @@ def check_rules(torch, graph: Graph) -> None:
             raise Unfit(f"{node['operator']} is not run by the program: {reason} ({node['name']}{place_of_node(torch, source)})")
 
 
+VALUES = ("u", "zuf")  # what torch.export calls sizes and numbers that depend on values
 AFFINE_HELP = "only a multiple of the batch size, plus a constant, can be written"
 
 
@@ -300,66 +307,9 @@ def affine(torch, size):
         return int(size)
     expression = size.node.expr
     symbols = list(expression.free_symbols)
-    if any(str(symbol).startswith("u") for symbol in symbols):
+    if any(str(symbol).startswith(VALUES) for symbol in symbols):
         raise Unfit("a size depends on values")
     offset = expression.subs({symbol: 0 for symbol in symbols})
     if len(symbols) != 1 or not (expression - offset).subs(symbols[0], 1).is_integer or (expression - offset).diff(symbols[0]).free_symbols:
         raise Unfit(f"a size depends on the batch's as {expression}: {AFFINE_HELP}")
     return {"batch": [int(expression.diff(symbols[0])), int(offset)]}
-
-
-def in_run_type(torch, result, dtype):
-    """What operators give that were told no type: float32 is the type in which the network runs."""
-    results = list(result) if isinstance(result, (list, tuple)) else [result]
-    return [part.to(dtype) if part.dtype == torch.float32 else part for part in results]
-
-
-def evaluate_graph(torch, graph: Graph, tensors: dict, images):
-    """The logits, and the shapes of all results by node; `tensors` by name, float32 ones in the type of `images`."""
-    results = {graph.input: [images]}
-    types = {"float32": images.dtype, "complex64": torch.complex128 if images.dtype == torch.float64 else torch.complex64}
-
-    def decode(value):
-        if isinstance(value, list):
-            return [decode(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        (key, word), *rest = value.items()
-        if key == "node":
-            return results[word][rest[0][1] if rest else 0]
-        if key == "tensor":
-            return tensors[word]
-        if key == "batch":
-            return word[0] * images.size(0) + word[1]
-        if key == "float":
-            return float(word)
-        if key == "device":
-            return images.device
-        return types[word] if word in types else getattr(torch, word)
-
-    for node in graph.nodes:
-        keywords = {key: decode(value) for key, value in node["keywords"].items()}
-        result = operator_of(torch, node)(*decode(node["arguments"]), **keywords)
-        results[node["name"]] = in_run_type(torch, result, images.dtype)
-    shapes = {node["name"]: [list(part.shape) for part in results[node["name"]]] for node in graph.nodes}
-    return decode(graph.output).to(images.dtype), shapes
-
-
-def settle_shapes(graph: Graph, found: dict) -> None:
-    """Makes the graph's shapes those that its nodes gave for two batches, {batch: {node: shapes}}: torch.export is wrong about LSTM's."""
-    (first, shapes), (second, others) = found.items()
-
-    def size_at(size, batch):
-        return size["batch"][0] * batch + size["batch"][1] if isinstance(size, dict) else size
-
-    def fitted(one, other):
-        factor, rest = divmod(one - other, first - second)
-        return None if rest else {"batch": [factor, one - factor * first]} if factor else one
-
-    for node in graph.nodes:
-        ours, theirs = shapes[node["name"]], others[node["name"]]
-        for batch, wanted in ((first, ours), (second, theirs)):
-            if [[size_at(size, batch) for size in shape] for shape in node["shapes"]] != wanted:
-                node["shapes"] = [[fitted(*sizes) for sizes in zip(*pair)] for pair in zip(ours, theirs)]
-        if [len(shape) for shape in ours] != [len(shape) for shape in theirs] or any(None in shape for shape in node["shapes"]):
-            raise Unfit(f"{node['name']} gives {ours} for a batch of {first} and {theirs} for one of {second}; does it depend on values?")

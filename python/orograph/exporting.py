@@ -9,7 +9,8 @@ import json
 import math
 from pathlib import Path
 
-from .aten import Unfit, evaluate_graph, functional, graph_of, names_in, settle_shapes
+from .aten import Unfit, UnfitAsWritten, functional, graph_of, names_in
+from .aten_run import evaluate_graph, settle_shapes
 from .errors import ExitCode, OrographError
 from .export_places import one_line, place_of_error
 from .export_rules import RULES
@@ -37,13 +38,17 @@ def export(model, example_images, path) -> None:
     model = plain_copy(torch, model)
     check_tensors(torch, model)
     traced = trace(torch, copy.deepcopy(model), torch.rand(2, *shape, generator=generator(torch)))  # 2: torch.export takes 0 and 1 for constants
-    graph, fault = checked(torch, model, traced, shape)
-    shows_training = not fault
-    if fault:
-        traced = functional(traced)
-        graph, fault = checked(torch, model, traced, shape)
-    if fault:
-        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}")
+    shows_training = True
+    try:
+        try:
+            graph = checked(torch, model, traced, shape)
+        except UnfitAsWritten:
+            traced, shows_training = functional(traced), False
+            graph = checked(torch, model, traced, shape)
+    except Unfit as fault:
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}") from fault
+    except Exception as error:  # of run_decompositions, or of a graph with what none had before
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {type(error).__name__}: {one_line(error)}") from error
     description, tensors = describe(torch, model, traced, graph, shape, shows_training)
     save(description, tensors, Path(path))
 
@@ -88,33 +93,42 @@ def trace(torch, model, images):
 
 
 def checked(torch, model, traced, shape):
-    """The traced graph, and what keeps it from being the model; empty where nothing does."""
-    try:
-        graph = graph_of(torch, traced)
-        compare(torch, model, graph, traced, shape)
-    except Unfit as fault:
-        return None, str(fault)
-    return graph, ""
+    """The traced graph, of which it is certain that the program takes it and that it is the model; Unfit else."""
+    graph = graph_of(torch, traced)
+    compare(torch, model, graph, traced, shape)
+    return graph
 
 
 def compare(torch, model, graph, traced, shape) -> None:
-    """Of 3 images and of the first alone, in float64, or in float32 where the model's code knows nothing else."""
+    """Of 3 images and of the first alone, at parameters beside the model's, in whose place a tensor of zeros, a new head say, would hide
+    everything; in float64, or in float32 where the model's code knows nothing else."""
     images = torch.rand(3, *shape, generator=generator(torch), dtype=torch.float64)
     try:
-        wanted, tolerance = logits_of(torch, copy.deepcopy(model).double(), images), TOLERANCE
+        exact, tolerance = beside(torch, copy.deepcopy(model).double(), images), TOLERANCE
     except Exception:
         images, tolerance = images.float(), TOLERANCE_FLOAT32
-    exact = copy.deepcopy(model).to(images.dtype)
+        exact = copy.deepcopy(model)
     tensors = tensors_of(torch, traced, images.dtype)
+    tensors |= {name: value for name, value in exact.state_dict().items() if name in tensors and isinstance(value, torch.Tensor)}
     answers, shapes = [], {}
     for batch in CHECKED_BATCHES:
         wanted = model_answer(torch, exact, images[:batch])
         require_close(wanted, model_answer(torch, exact, images[:batch]), tolerance, "it is random: it gives other logits the second time")
         found, shapes[batch] = graph_answer(torch, graph, tensors, images[:batch])
-        require_close(wanted, found, tolerance, OTHER_LOGITS.format(batch=batch))
+        require_close(wanted, found, tolerance, OTHER_LOGITS.format(batch=batch), UnfitAsWritten)
         answers.append(wanted)
     require_close(answers[1], answers[0][: CHECKED_BATCHES[1]], tolerance, "its logits for an image depend on which images share its batch")
     settle_shapes(graph, shapes)
+
+
+def beside(torch, model, images):
+    """The model with every parameter moved a little, or as it is where that gives no finite logits."""
+    moved, random = copy.deepcopy(model), generator(torch)
+    for parameter in moved.parameters():
+        size = 0.01 * parameter.square().mean().sqrt().clamp(min=0.1) if parameter.numel() else 0
+        parameter += size * torch.randn(parameter.shape, generator=random, dtype=parameter.dtype)
+    logits = logits_of(torch, moved, images)
+    return moved if not isinstance(logits, torch.Tensor) or logits.isfinite().all() else model
 
 
 def model_answer(torch, model, images):
@@ -160,16 +174,16 @@ def graph_answer(torch, graph, tensors, images):
     except Unfit:
         raise
     except Exception as error:
-        raise Unfit(f"its operators, run on a batch of {images.size(0)}: {one_line(error)}") from error
+        raise UnfitAsWritten(f"its operators, run on a batch of {images.size(0)}: {one_line(error)}") from error
 
 
-OTHER_LOGITS = "its operators give other logits than the model for a batch of {batch}; does a batch's size or its values decide what it does?"
+OTHER_LOGITS = "its operators give other logits than the model for a batch of {batch}; do values, or a batch's size, decide what it does?"
 
 
-def require_close(found, wanted, tolerance: float, message: str) -> None:
+def require_close(found, wanted, tolerance: float, message: str, fault=Unfit) -> None:
     scale = wanted.abs().max().item()
     if found.shape != wanted.shape or not math.isfinite(scale) or not (found - wanted).abs().max().item() <= tolerance * scale:
-        raise Unfit(message if math.isfinite(scale) else "its logits for random images are not finite")
+        raise fault(message if math.isfinite(scale) else "its logits for random images are not finite")
 
 
 def tensors_of(torch, traced, run_type=None) -> dict:

@@ -10,9 +10,9 @@ def plain_copy(torch, model):
     """A copy of the module that a checkpoint of it belongs to. Its parameters and buffers have the names of its state_dict."""
     if not isinstance(model, torch.nn.Module):
         raise OrographError(ExitCode.USAGE, f"export needs a torch.nn.Module, not {type(model).__name__}")
-    model = unwrapped(torch, model)
     if isinstance(model, torch.jit.ScriptModule):
         raise OrographError(ExitCode.USAGE, "export needs the Python module that the ScriptModule was made of: torch.export takes no TorchScript")
+    model = unwrapped(torch, model)
     try:
         copied = copy.deepcopy(model, without_history(torch, model)).cpu().float().eval().requires_grad_(False)
     except Exception as error:
@@ -29,7 +29,7 @@ def unwrapped(torch, model):
     inner = {"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
     kinds = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
     while True:
-        found = inner.intersection(model._modules)
+        found = set() if isinstance(model, torch.jit.ScriptModule) else inner.intersection(model._modules)
         if isinstance(model, kinds):
             model = model.module
         elif found:

@@ -260,6 +260,21 @@ std::string map_nodes(const AtenGraph& graph, Network& network) {
     return {};
 }
 
+// How many values a weight, which may be computed from parameters, has for one of its channels; 0 of what is no weight.
+std::int64_t values_of_channel(const AtenGraph& graph, const ParameterSpace& space, const Slot& weight) {
+    if (weight.kind != Slot::Kind::tensor) return 0;
+    const TensorRef& ref = weight.tensor;
+    if (ref.place == Place::parameter) {
+        const TensorSpec& spec = space.parameters[ref.index];
+        return spec.count / std::max<std::int64_t>(spec.shape[0], 1);
+    }
+    if (ref.place != Place::node || graph.nodes[ref.index].varies) return 0;
+    const Shape& shape = graph.nodes[ref.index].shapes[ref.output];
+    std::int64_t values = 1;
+    for (std::size_t i = 1; i < shape.size(); ++i) values *= shape[i].offset;
+    return values;
+}
+
 }  // namespace
 
 std::string map_operators(const AtenGraph& graph, bool trains, Network& network) {
@@ -281,13 +296,10 @@ std::int64_t count_multiply_adds(const AtenGraph& graph, const ParameterSpace& s
     for (const AtenNode& node : graph.nodes) {
         const std::string& op = node.op.schema().name();
         if (op != "aten::conv2d" && op != "aten::linear") continue;
-        const Slot& weight = node.argument("weight");
-        if (weight.kind != Slot::Kind::tensor || weight.tensor.place != Place::parameter) continue;
-        const TensorSpec& spec = space.parameters[weight.tensor.index];
         // Each of the result's values is a sum of as many products as the weight has values for one of its channels.
         std::int64_t results = 1;
         for (const Size& size : node.shapes[0]) results *= size.at(2) - size.at(1) + (size.factor == 0 ? size.offset : 0);
-        total += results * (spec.count / std::max<std::int64_t>(spec.shape[0], 1));
+        total += results * values_of_channel(graph, space, node.argument("weight"));
     }
     return total;
 }

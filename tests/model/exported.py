@@ -271,6 +271,16 @@ def factory(graph):
     node.update({"operator": "aten::zeros", "arguments": [[2**34]], "shapes": [[2**34]]})
 
 
+def replaced(name, arguments, shapes=None):
+    def change(graph):
+        node = node_of(graph, "gelu")
+        images = node["arguments"][0]
+        filled = [images if argument == "images" else argument for argument in arguments]
+        node.update({"operator": name, "arguments": filled, "shapes": shapes or node["shapes"]})
+
+    return change
+
+
 def output(graph):
     graph["output"] = {"node": "gelu"}
 
@@ -286,7 +296,7 @@ WRONG_GRAPHS = {
     "in a given tensor": (operator("aten::gelu", "out"), ["in place"]),
     "a file's memory": (operator("aten::from_file"), ["is not run here"]),
     "uninitialised memory": (operator("aten::empty_like"), ["is not run here"]),
-    "inner operator": (operator("aten::_cudnn_rnn"), ["is not run here"]),
+    "inner operator": (operator("aten::_cudnn_rnn"), ["inner ones"]),
     "random": (operator("aten::bernoulli"), ["it is random"]),
     "a number out": (operator("aten::is_nonzero"), ["more than tensors"]),
     "dropout at work": (argument("dropout", 2, True), ["it is to train"]),
@@ -303,6 +313,17 @@ WRONG_GRAPHS = {
     "another shape": (shape, ["instead of [2, 18"]),
     "a huge result": (huge, ["expand"]),
     "a huge factory": (factory, ["numbers an image"]),
+    "statistics of a batch": (
+        replaced("aten::batch_norm", ["images", None, None, None, None, True, 0.1, 1e-5, False]),
+        ["gelu", "share its batch", "track_running_stats"],
+    ),
+    "statistics that change": (
+        replaced("aten::batch_norm", ["images", None, None, {"tensor": "norm.weight"}, {"tensor": "norm.bias"}, True, 0.1, 1e-5, False]),
+        ["changes its running statistics"],
+    ),
+    "a shape by values": (replaced("aten::nonzero", ["images"]), ["depends on values"]),
+    "much memory for a check": (replaced("aten::histc", [{"tensor": "norm.bias"}, 2**31], [[2**31]]), ["bytes at once"]),
+    "a dozen numbers that become many": (replaced("aten::histc", [{"tensor": "norm.bias"}, 2**28], [[12]]), ["instead of [12]"]),
     "logits that are none": (output, ["[B, classes]"]),
     "no list of nodes": (lambda graph: graph.update(nodes=3), ["'nodes'"]),
     "a state_dict without a parameter": (lambda graph: graph["state_dict"].remove("token"), ["'token'"]),

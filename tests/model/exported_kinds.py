@@ -3,7 +3,6 @@
 import copy
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +11,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
-from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent))
 import odd_models as odd  # noqa: E402
 
 import orograph  # noqa: E402
-from orograph.export_rules import RULES  # noqa: E402
 
 EXAMPLE = torch.zeros(2, 1, 32, 32)
 KINDS = {**odd.CASTS, **odd.COMPUTED, **odd.OPERATORS}
@@ -78,6 +74,17 @@ def test_runs_off_the_centre(program, tmp_path, kind):
     assert close(rough, wanted, 1e-3 if kind == "float16 and back" else 2e-5)
 
 
+def test_counts_multiply_adds_of_computed_weights(program, tmp_path):
+    """Those of the convolutions that a model has without its weight norm."""
+    counts = []
+    for kind in (odd.COMPUTED["weight norm"], odd.wrapped(odd.conv, lambda module: module)):
+        orograph.export(odd.seeded(kind, 1), EXAMPLE, tmp_path / "m.safetensors")
+        save_file({"images": torch.zeros(1, 1, 32, 32), "labels": torch.zeros(1, dtype=torch.int64)}, tmp_path / "in")
+        request = {"file": str(tmp_path / "m.safetensors"), "input": str(tmp_path / "in"), "output": str(tmp_path / "out")}
+        counts.append(program(dtype="float32", gradients=False, **request)["multiply_adds"])
+    assert counts[0] == counts[1] == 8 * 64 * 16 + 8 * 36 * 72 + 80
+
+
 @pytest.mark.parametrize("kind", odd.WRAPPERS)
 def test_takes_wrapped_models(program, tmp_path, kind):
     """Under the names that the module has without the wrapper around it."""
@@ -94,3 +101,14 @@ def test_takes_wrapped_models(program, tmp_path, kind):
     plain = copy.deepcopy(model).float().eval().double()
     with torch.no_grad():
         assert close(found, plain(images.double()), 1e-9)
+
+
+@pytest.mark.parametrize("kind", odd.REFUSED)
+def test_refuses_in_one_line(tmp_path, kind):
+    make, words = odd.REFUSED[kind]
+    with pytest.raises(orograph.OrographError) as caught:
+        orograph.export(odd.seeded(make, 1), EXAMPLE, tmp_path / "m.safetensors")
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 1000 and not list(tmp_path.iterdir())
+    assert all(word in message for word in words), message
+

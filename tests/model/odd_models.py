@@ -88,8 +88,12 @@ CASTS = {
     "float16 and back": lambda: Net(lambda net, x: x.half().to(x.dtype)),
     "bool": lambda: Net(lambda net, x: x * (x > 0).to(x.dtype) + (x < 0).float(), lambda net, x: x.relu() + (x < 0).to(x.dtype)),
     "default type": lambda: Net(lambda net, x: x @ torch.linspace(0, 1, 64).view(8, 8), lambda net, x: x @ rounded(torch.linspace(0, 1, 64), x)),
-    "integers divided": lambda: Net(lambda net, x: F.linear(x, torch.arange(64).view(8, 8) / 7), lambda net, x: F.linear(x, rounded(torch.arange(64) / 7, x))),
-    "constants": lambda: Net(lambda net, x: x + torch.full((8,), 0.25) + torch.zeros(x.shape[0], 1, 1, 1) + torch.tensor(1.5), lambda net, x: x + 1.75),
+    "integers divided": lambda: Net(
+        lambda net, x: F.linear(x, torch.arange(64).view(8, 8) / 7), lambda net, x: F.linear(x, rounded(torch.arange(64) / 7, x))
+    ),
+    "constants": lambda: Net(
+        lambda net, x: x + torch.full((8,), 0.25) + torch.zeros(x.shape[0], 1, 1, 1) + torch.tensor(1.5), lambda net, x: x + 1.75
+    ),
     "no gradient": lambda: Net(without_gradient, double),
     "no autocast": lambda: Net(outside_of_autocast, double),
     "nested regions": lambda: Net(nested_regions, norm=nn.BatchNorm2d(8)),
@@ -125,6 +129,11 @@ def standardised(net, x):
 def standardised_by_layer_norm(net, x):
     weight = net.inner.weight
     return F.conv2d(x, F.layer_norm(weight, weight.shape[1:], eps=1e-6), net.inner.bias)
+
+
+def normalised(net, x):
+    weight = net.inner.weight
+    return F.conv2d(F.normalize(x), F.normalize(weight.flatten(1)).view_as(weight))
 
 
 def cosine_attention(net, x):
@@ -169,6 +178,10 @@ def square():
     return nn.Conv2d(8, 8, 1)
 
 
+def tall(module):
+    return nn.Sequential(parametrizations.orthogonal(module, orthogonal_map="householder"), nn.Conv2d(16, 8, 1))
+
+
 COMPUTED = {
     "weight norm": wrapped(conv, parametrizations.weight_norm),
     "weight norm of old": wrapped(conv, nn.utils.weight_norm),
@@ -178,12 +191,12 @@ COMPUTED = {
     "pruned": wrapped(conv, pruned),
     "orthogonal by exponential": wrapped(square, lambda module: parametrizations.orthogonal(module, orthogonal_map="matrix_exp")),
     "orthogonal by Cayley": wrapped(square, lambda module: parametrizations.orthogonal(module, orthogonal_map="cayley")),
-    "orthogonal by Householder": wrapped(lambda: nn.Conv2d(8, 16, 1), lambda module: nn.Sequential(parametrizations.orthogonal(module, orthogonal_map="householder"), nn.Conv2d(16, 8, 1))),
+    "orthogonal by Householder": wrapped(lambda: nn.Conv2d(8, 16, 1), tall),
     "standardised": lambda: Net(standardised, inner=conv()),
     "standardised by layer norm": lambda: Net(standardised_by_layer_norm, inner=conv()),
     "standardised by timm": lambda: Net(lambda net, x: net.inner(x), inner=StdConv2d(8, 8, 3)),
     "scaled by timm": lambda: Net(lambda net, x: net.inner(x), inner=ScaledStdConv2d(8, 8, 3)),
-    "normalised": lambda: Net(lambda net, x: F.conv2d(F.normalize(x), F.normalize(net.inner.weight.flatten(1)).view_as(net.inner.weight)), inner=conv()),
+    "normalised": lambda: Net(normalised, inner=conv()),
     "cosine attention": cosine_net,
     "einsum": lambda: Net(lambda net, x: torch.einsum("bchw,dc->bdhw", x, net.inner.weight @ net.inner.weight.mT), inner=nn.Linear(8, 8)),
     "tied": Tied,
@@ -236,6 +249,11 @@ def position_net(antialias):
     return net
 
 
+def shrunk(net, x):
+    grid = F.affine_grid(torch.eye(2, 3, dtype=x.dtype).expand(x.shape[0], 2, 3) * 0.9, x.shape, align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)
+
+
 def masked(net, x):
     mask = torch.ones(8, 8, dtype=torch.bool, device=x.device).triu(1)
     return torch.where(mask, x, torch.zeros(())).masked_fill(mask.flip(0), -1.0) + x.masked_fill(~mask, float("inf")).clamp(max=3)
@@ -268,7 +286,7 @@ OPERATORS = {
     "smoothed position": lambda: position_net(True),
     "masks": lambda: Net(masked),
     "folds": lambda: Net(folded),
-    "grid sample": lambda: Net(lambda net, x: F.grid_sample(x, F.affine_grid(torch.eye(2, 3, dtype=x.dtype).expand(x.shape[0], 2, 3) * 0.9, x.shape, align_corners=False), align_corners=False)),
+    "grid sample": lambda: Net(shrunk),
     "norms": lambda: Net(lambda net, x: x / x.norm(dim=1, keepdim=True) + torch.linalg.vector_norm(x, ord=1, dim=1, keepdim=True)),
     "sorted": lambda: Net(lambda net, x: x.topk(2, dim=1)[0].repeat(1, 4, 1, 1) + x.sort(dim=1).values),
     "cumulative": lambda: Net(lambda net, x: x.cumsum(2) + x.logcumsumexp(3) + x.var(1, keepdim=True)),
@@ -287,10 +305,6 @@ class Preprocessed(nn.Module):
     def forward(self, images):
         x = ((images - self.mean) / self.deviation).to(images.dtype)
         return self.head(x.flatten(1)) * self.table
-
-
-def in_training(model):
-    return model.train()
 
 
 WRAPPERS = {
@@ -321,3 +335,78 @@ def small():
 def seeded(make, seed):
     torch.manual_seed(seed)
     return make()
+
+
+class Gives(nn.Module):
+    """Something else than logits."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.head, self.answer = nn.Linear(1024, 10), answer
+
+    def forward(self, images):
+        return self.answer(self.head(images.flatten(1)))
+
+
+def branches(net, x):
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+def under_autocast(net, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return net.inner(x)
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight, self.head = nn.Parameter(torch.zeros(4, dtype=torch.complex64)), nn.Linear(1024, 10)
+
+    def forward(self, images):
+        return self.head(images.flatten(1))
+
+
+class Counting(nn.Module):
+    """A buffer that every evaluation changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(1024, 10)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, images):
+        self.seen += 1
+        return self.head(images.flatten(1))
+
+
+# What orograph.export must refuse, and words of what it says.
+REFUSED = {
+    "batch norm without statistics": (norm(nn.BatchNorm2d, num_features=8, track_running_stats=False), ["'norm' (BatchNorm2d)", "share its batch"]),
+    "mean of the batch": (lambda: Net(lambda net, x: x - x.mean(0)), ["share its batch"]),
+    "values choose": (lambda: Net(lambda net, x: x + x[x > 0].sum()), ["depends on values", "odd_models.py:"]),
+    "values branch": (lambda: Net(branches), ["torch.export does not take Net at odd_models.py:", "if x.sum() > 0"]),
+    "random": (lambda: Net(lambda net, x: x + torch.rand_like(x)), ["it is random", "rand_like at odd_models.py:"]),
+    "dropout for ever": (lambda: Net(lambda net, x: F.dropout(x, 0.5)), ["it trains where it should evaluate", "dropout at odd_models.py:"]),
+    "memory as it is": (lambda: Net(lambda net, x: x + torch.empty_like(x)), ["aten::empty_like is not run by the program"]),
+    "autocast": (lambda: Net(under_autocast, inner=conv()), ["autocast", "odd_models.py:"]),
+    "operator of torchvision": (lambda: Net(boxes), ["no operator of ATen but of torchvision", "odd_models.py:"]),
+    "size of the batch": (lambda: Net(lambda net, x: x / x.shape[0] ** 0.5), ["depends on the batch's size", "odd_models.py:"]),
+    "number of a parameter": (lambda: Net(lambda net, x: x * float(net.head.bias[0])), ["odd_models.py:"]),
+    "dictionary": (lambda: Gives(lambda logits: {"logits": logits}), ["gives a dict instead of logits"]),
+    "tuple": (lambda: Gives(lambda logits: (logits, logits)), ["2 tensors instead of the logits"]),
+    "classes": (lambda: Gives(lambda logits: logits.argmax(1)), ["does not give logits [B, classes]", "int64 [3]"]),
+    "complex parameter": (Complex, ["'weight' is complex64"]),
+    "changing buffer": (Counting, ["changes its buffer 'seen'"]),
+    "wrong size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), ["torch.export does not take Sequential"]),
+    "no parameters": (lambda: nn.Flatten(), ["it has no parameters"]),
+    "script": (lambda: torch.jit.script(small()), ["TorchScript"]),
+    "function": (lambda: F.relu, ["torch.nn.Module"]),
+}
+
+
+def boxes(net, x):
+    from torchvision.ops import roi_align
+
+    return roi_align(x, [x.new_zeros(1, 4)], 2).mean((0, 2, 3)).view(1, 8, 1, 1) + x

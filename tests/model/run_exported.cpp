@@ -60,13 +60,34 @@ json answer(const json& request) {
             {"states", names(network.space.states)}};
 }
 
+// Logits of the images at each of several checkpoints, float64.0, float32.0, float64.1 ... in the output.
+json answer_points(const json& request) {
+    const model::Network network = model::load_exported(request.at("file").get<std::string>());
+    const at::Tensor images = find_tensor(read_safetensors(request.at("input").get<std::string>()), "images");
+    TensorFile out;
+    for (const json& point : request.at("points")) {
+        const model::Weights weights = model::load_weights(point.get<std::string>(), network);
+        const std::string number = std::to_string(out.tensors.size() / 2);
+        for (const auto& [name, type] : {std::pair("float64.", at::kDouble), std::pair("float32.", at::kFloat)}) {
+            const at::Tensor parameters = weights.parameters.to(type), states = weights.states.to(type);
+            const at::Tensor logits =
+                model::forward(network, model::views(parameters, network.space.parameters), model::views(states, network.space.states),
+                               images.to(type), model::BatchNormMode::use_states);
+            out.tensors.push_back(to_file(name + number, logits));
+        }
+    }
+    write_safetensors(request.at("output").get<std::string>(), std::move(out));
+    return {{"unmapped", network.graph ? model::unmapped_operator(*network.graph) : ""}};
+}
+
 }  // namespace
 
 int main() {
     for (std::string line; std::getline(std::cin, line);) {
         json reply;
         try {
-            reply = answer(json::parse(line));
+            const json request = json::parse(line);
+            reply = request.contains("points") ? answer_points(request) : answer(request);
         } catch (const Error& error) {
             reply = {{"error", error.what()}, {"code", static_cast<int>(error.code())}};
         } catch (const std::exception& error) {
