@@ -37,9 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python -m orograph.convert", description="Converts a checkpoint of PyTorch to safetensors.")
-    parser.add_argument("old", type=Path, metavar="OLD", help="a file of torch.save, of any PyTorch since 0.2, of pickle.dump, or safetensors")
+    old = "a file of torch.save, of any PyTorch since 0.2, of pickle.dump, or safetensors"
+    parser.add_argument("old", type=Path, metavar="OLD", help=old)
     parser.add_argument("new", type=Path, metavar="NEW.safetensors", help="what to write")
-    parser.add_argument("--key", help="where the weights are in OLD, 'a.b' for ['a']['b'] (default: under the usual keys, or where most are)")
+    key = "where the weights are in OLD, 'a.b' for ['a']['b'] (default: under the usual keys, or where most are)"
+    parser.add_argument("--key", help=key)
     parser.add_argument("--prefix", help="takes only tensors whose names begin with this, 'student.', and takes it off")
     options = parser.parse_args(arguments)
     return options if options.old.exists() else with_choices(options)
@@ -69,7 +71,8 @@ def state_dict(options: argparse.Namespace) -> dict:
         raise OrographError(ExitCode.NO_INPUT, f"cannot read {path}: {error.strerror}") from error
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OrographError(ExitCode.DATA, f"cannot read {path} as a checkpoint of PyTorch: {reason[:200].strip()}{CONVERT_ONLY}") from error
+        message = f"cannot read {path} as a checkpoint of PyTorch: {reason[:200].strip()}{CONVERT_ONLY}"
+        raise OrographError(ExitCode.DATA, message) from error
     return with_prefix(state, options.prefix, path) if options.prefix else state
 
 

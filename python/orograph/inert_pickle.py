@@ -15,7 +15,7 @@ class Name:
 
 @dataclass(eq=False)
 class Call:
-    """An object: what makes it (None for a persistent id, which is then `arguments`), of what, its items if it is a dict, its attributes."""
+    """An object: what makes it, of what, its items where it is a dict, its attributes. A persistent id is the arguments of None."""
 
     callee: object
     arguments: object

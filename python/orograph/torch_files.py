@@ -12,7 +12,8 @@ from .inert_pickle import Call, Name, Reader, read
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of files of PyTorch before 1.6
 STORAGES = {"Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
-            "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "Untyped": "uint8", "ComplexFloat": "complex64", "ComplexDouble": "complex128"}  # fmt: skip
+            "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "Untyped": "uint8", "ComplexFloat": "complex64",
+            "ComplexDouble": "complex128"}  # fmt: skip
 WRAPPERS = ("_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_device_tensor_from_cpu_tensor")
 DEEPEST = 100  # modules in modules
 

@@ -42,9 +42,8 @@ private:
     // A key is text, or bytes, where Python 3 has written again what it read of Python 2.
     const pickle::Value* find(std::string_view key) const {
         for (std::size_t k = 0; k + 1 < entries_.size(); k += 2) {
-            const auto* text = std::get_if<std::string_view>(&entries_[k]);
-            const auto* bytes = std::get_if<pickle::Bytes>(&entries_[k]);
-            if ((text != nullptr && *text == key) || (bytes != nullptr && bytes->content == key)) return &entries_[k + 1];
+            const auto own = bytes_in(tree_, entries_[k]);
+            if (own && *own == key) return &entries_[k + 1];
         }
         return nullptr;
     }

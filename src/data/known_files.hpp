@@ -21,8 +21,8 @@ struct SetFiles {
 // MNIST's and Fashion-MNIST's four files, plain or gzip (https://yann.lecun.com/exdb/mnist).
 RawSplit read_idx_split(const SetFiles& files, const std::string& split);
 
-// CIFAR's binary version (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): the six files of CIFAR-10, or the two of CIFAR-100
-// with its fine labels.
+// CIFAR's binary or Python version (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): the six files of CIFAR-10, or the two of
+// CIFAR-100 with its fine labels.
 RawSplit read_cifar10_split(const SetFiles& files, const std::string& split);
 RawSplit read_cifar100_split(const SetFiles& files, const std::string& split);
 

@@ -49,7 +49,7 @@ std::string with_ending(const std::vector<std::string>& names, const std::vector
 std::string describe(const fs::path& folder, const SetLayout& layout, const std::vector<SetLayout>& all) {
     for (const SetLayout& other : all) {
         const auto place = other.set == layout.set ? std::nullopt : place_of(folder, other);
-        if (place) return cat(*place, " holds ", other.set, "; set data.set to it, or data.folder to another one");
+        if (place) return cat(*place, " holds ", other.set, "; set data.set to ", other.set, ", or data.folder to another one");
     }
     const std::vector<std::string> names = names_in(folder);
     if (const std::string archive = with_ending(names, {".tar.gz", ".tgz", ".tar", ".zip"}); !archive.empty())

@@ -75,11 +75,12 @@ struct Dataset {
 // Names of the sets, for messages.
 const std::vector<std::string>& known_sets();
 
-// Reads and normalises. Known sets: IDX, plain or .gz (https://yann.lecun.com/exdb/mnist, Xiao et al. 2017), CIFAR binary version
-// (Krizhevsky 2009); their usual constants: Fashion-MNIST .2860/.3530, MNIST .1307/.3081, CIFAR Li et al.'s. Arrays: docs/design/data.md.
-// Byte images of 28x28 pixels are padded with two zero pixels on each side for a network that takes 32x32; all others keep their size.
-// Sizes, types, counts and label ranges are checked before anything is allocated for them. Error(config): unknown set, split, or impossible
-// request; Error(no_input): a file is missing; Error(data): it is not what it should be, or holds pixels that are not finite.
+// Reads and normalises. Known sets: IDX, plain or .gz (https://yann.lecun.com/exdb/mnist, Xiao et al. 2017), CIFAR's binary or Python
+// version (Krizhevsky 2009), in the folder or below it; their usual constants: Fashion-MNIST .2860/.3530, MNIST .1307/.3081, CIFAR Li et
+// al.'s. Arrays: docs/design/data.md. Byte images of 28x28 pixels are padded with two zero pixels on each side for a network that takes
+// 32x32; all others keep their size. Sizes, types, counts and label ranges are checked before anything is allocated for them.
+// Error(config): unknown set, split, or impossible request; Error(no_input): a file is missing; Error(data): it is not what it should be,
+// or holds pixels that are not finite.
 Dataset load(const Source& source);
 
 // Rows [first, first+count) of a split as its own, compact tensors.

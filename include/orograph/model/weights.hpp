@@ -33,11 +33,12 @@ Weights initial_weights(const Network& network, std::uint64_t seed);
 // BN means 0 and variances 1, [S]. CPU.
 at::Tensor initial_states(const Network& network);
 
-// Reads a checkpoint, strictly: safetensors or a file of torch.save, by its content (docs/design/checkpoints.md). `source` is "FILE",
-// "FILE#bend=1" for a bend of a curve, or "FILE#key=NAME" for one of several state_dicts. Names lose what DataParallel and torch.compile
-// add; float16, bfloat16 and float64 become float32, said in one log line. CPU. Error(data), one line: what in the file is damaged or no
-// weights; or all missing, unexpected, misshapen, wrongly typed and non-finite tensors (num_batches_tracked may be there or not).
-// Error(no_input) where the file is missing, Error(config) for another word after the #.
+// Reads a checkpoint: safetensors or a file of torch.save, by its content (docs/design/checkpoints.md). `source` is "FILE", and after it
+// "#bend=1" for a bend of a curve, "#key=NAME" for one of several state_dicts, "#prefix=NAME." for one of several sets of tensors in it. Names
+// lose prefixes and what wrappers add; float16, bfloat16 and float64 become float32, said in one log line; tensors left over beside the
+// network's are named in one warning. CPU. Error(data), one line: what in the file is damaged or no weights; or all missing, unexpected,
+// misshapen, wrongly typed and non-finite tensors; or which choices there are. Error(no_input) where the file is missing, Error(config) for
+// another word after the #.
 Weights load_weights(const std::filesystem::path& source, const Network& network);
 
 // Writes safetensors in state_dict order, num_batches_tracked (int64, 0) included so that PyTorch's strict load accepts it; metadata is
