@@ -127,6 +127,13 @@ void check_curve_training(const Config& config, const std::string& origin) {
                       ": curve.bends is 0 and both ends are fixed: nothing is left to train; take curve.bends: 1, or free an end");
 }
 
+// A plane cannot be a line.
+bool asks_for_plane(const Value& root) {
+    const Value* value = &root;
+    for (const char* key : {"directions", "x", "kind"}) value = value ? value->find(key) : nullptr;
+    return value && value->scalar == "plane";
+}
+
 }  // namespace
 
 void check_job(const Value& root, Job job, const std::string& origin) {
@@ -139,7 +146,8 @@ void check_job(const Value& root, Job job, const std::string& origin) {
     OROGRAPH_VALIDATE(!grid->find("y") || grid->find("x"), ExitCode::config, origin, ":", grid->line,
                       ": grid has a y range without x; add grid.x: [first, last, count]");
     OROGRAPH_VALIDATE(job != Job::surface || !grid->find("x") || grid->find("y"), ExitCode::config, origin, ":", grid->line,
-                      ": grid has x without y; add grid.y: [first, last, count], or set job: line and run: orograph line");
+                      ": grid has x without y; add grid.y: [first, last, count]",
+                      asks_for_plane(root) ? "" : ", or set job: line and run: orograph line");
     OROGRAPH_VALIDATE(job != Job::line || !grid->find("y"), ExitCode::config, origin, ":", grid->line,
                       ": a line has x only; remove grid.y, or set job: surface and run: orograph surface");
 }

@@ -22,7 +22,6 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 from curve_oracle import bezier  # noqa: E402
 from plain_pytorch import evaluate, load_split  # noqa: E402
 from program import expect, report_checks, run, write_config  # noqa: E402
-from pytorch_models import randomize  # noqa: E402
 
 import orograph  # noqa: E402
 
@@ -123,8 +122,18 @@ NETWORKS = {kind.__name__: kind for kind in (Mobile, OptionA, Squeeze, Shuffle, 
 
 
 def make(kind, seed: int) -> nn.Module:
+    """Batch norms with scales, shifts and statistics of their own."""
     torch.manual_seed(seed)
-    return randomize(kind(), seed).eval()
+    model = kind().eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for tensor in (module.weight, module.running_var):
+                if tensor is not None:
+                    nn.init.uniform_(tensor, 0.5, 1.5)
+            for tensor in (module.bias, module.running_mean):
+                if tensor is not None:
+                    nn.init.normal_(tensor, 0, 0.3)
+    return model
 
 
 def export(folder: Path, kind, count: int) -> tuple[list, list]:

@@ -57,7 +57,7 @@ TEST(Plan, ChannelsOfZerosAreTheBeginningOfAStep) {
     net.linear(net.flatten(net.relu(net.add(net.pad_channels(conv, 1, 2), other))), 10);
     const Plan plan = make_plan(net.finish());
     EXPECT_THAT(describe(plan),
-                ElementsAre("conv+bias+relu conv2 7x8x8", "conv+bias conv1 4x8x8", "pad+add+relu 7x8x8", "linear+bias fc8 10x1x1"));
+                ElementsAre("conv+bias conv1 4x8x8", "conv+bias+relu conv2 7x8x8", "pad+add+relu 7x8x8", "linear+bias fc8 10x1x1"));
     EXPECT_THAT(plan.steps[2].zeros, ElementsAre(1, 2));
 }
 
