@@ -110,7 +110,7 @@ class Reader:
         if node.target is operator.getitem or isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float)):
             return  # sizes are written where they are used; so are the parts of a result
         if not isinstance(node.target, torch._ops.OpOverload):
-            raise Unfit(f"it calls {node.target}, which is no operator of ATen")
+            raise UnfitAsWritten(f"it calls {getattr(node.target, '__name__', node.target)}, which is no operator of ATen")
         if node.target.namespace != "aten":
             raise Unfit(f"it calls {node.target}, which is no operator of ATen but of {node.target.namespace}")
         if not node.target._schema.returns and not node.target._schema.is_mutable:

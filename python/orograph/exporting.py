@@ -5,6 +5,7 @@
 """
 
 import copy
+import inspect
 import json
 import math
 from pathlib import Path
@@ -21,6 +22,7 @@ CONSTANT_PREFIX = "orograph.constant."
 CHECKED_BATCHES = (3, 1)
 TOLERANCE = 1e-9  # of float64 logits, relative to the largest
 TOLERANCE_FLOAT32 = 1e-4
+TOLERANCE_COMPLEX = 1e-6  # of a model whose complex constants stay of single precision
 
 
 def export(model, example_images, path) -> None:
@@ -82,9 +84,11 @@ def check_tensors(torch, model) -> None:
 
 
 def trace(torch, model, images):
-    batch = torch.export.Dim("batch", min=1)
+    batch = {0: torch.export.Dim("batch", min=1)}
+    first = next(iter(inspect.signature(model.forward).parameters.values()), None)
+    starred = first is not None and first.kind is inspect.Parameter.VAR_POSITIONAL  # forward(self, *images)
     try:
-        return torch.export.export(model, (images,), dynamic_shapes=({0: batch},))
+        return torch.export.export(model, (images,), dynamic_shapes=((batch,),) if starred else (batch,))
     except Exception as error:  # whatever torch.export makes of the model's code
         reason = one_line(error, 500) or type(error).__name__
         hint = "a model must take batches of any size (images.shape[0], not len(images)), and its values must not decide which operators run"
@@ -108,6 +112,8 @@ def compare(torch, model, graph, traced, shape) -> None:
     except Exception:
         images, tolerance = images.float(), TOLERANCE_FLOAT32
         exact = copy.deepcopy(model)
+    if any(isinstance(value, torch.Tensor) and value.is_complex() for value in traced.constants.values()):
+        tolerance = max(tolerance, TOLERANCE_COMPLEX)
     tensors = tensors_of(torch, traced, images.dtype)
     tensors |= {name: value for name, value in exact.state_dict().items() if name in tensors and isinstance(value, torch.Tensor)}
     answers, shapes = [], {}

@@ -10,8 +10,8 @@ def plain_copy(torch, model):
     """A copy of the module that a checkpoint of it belongs to. Its parameters and buffers have the names of its state_dict."""
     if not isinstance(model, torch.nn.Module):
         raise OrographError(ExitCode.USAGE, f"export needs a torch.nn.Module, not {type(model).__name__}")
-    if isinstance(model, torch.jit.ScriptModule):
-        raise OrographError(ExitCode.USAGE, "export needs the Python module that the ScriptModule was made of: torch.export takes no TorchScript")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise OrographError(ExitCode.USAGE, "export needs the Python module that a ScriptModule was made of: torch.export takes no TorchScript")
     model = unwrapped(torch, model)
     try:
         copied = copy.deepcopy(model, without_history(torch, model)).cpu().float().eval().requires_grad_(False)
@@ -29,7 +29,7 @@ def unwrapped(torch, model):
     inner = {"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
     kinds = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
     while True:
-        found = set() if isinstance(model, torch.jit.ScriptModule) else inner.intersection(model._modules)
+        found = inner.intersection(model._modules)
         if isinstance(model, kinds):
             model = model.module
         elif found:

@@ -66,6 +66,22 @@ def densenet121():
     return tv.DenseNet(16, (2, 2, 2, 2), 32, num_classes=10)
 
 
+def slim(model, places):
+    """The classifier's linear layers 64 wide instead of 4096."""
+    widths = [model.classifier[places[0]].in_features, 64, 64, 10]
+    for place, inputs, outputs in zip(places, widths, widths[1:]):
+        model.classifier[place] = torch.nn.Linear(inputs, outputs)
+    return model
+
+
+def alexnet():
+    return slim(tv.alexnet(weights=None), (1, 4, 6))
+
+
+def vgg11_bn():
+    return slim(tv.vgg11_bn(weights=None, init_weights=False), (0, 3, 6))
+
+
 def convnext_tiny():
     from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
@@ -74,7 +90,7 @@ def convnext_tiny():
 
 # name: (what makes it, side of the images)
 TORCHVISION = {
-    "alexnet": (vision("alexnet"), 64),
+    "alexnet": (alexnet, 64),
     "convnext_tiny": (convnext_tiny, 32),
     "densenet121": (densenet121, 32),
     "efficientnet_b0": (vision("efficientnet_b0"), 32),
@@ -82,7 +98,6 @@ TORCHVISION = {
     "maxvit_t": (maxvit_t, 32),
     "mnasnet0_5": (vision("mnasnet0_5"), 32),
     "mobilenet_v2": (vision("mobilenet_v2"), 32),
-    "mobilenet_v3_large": (vision("mobilenet_v3_large"), 32),
     "mobilenet_v3_small": (vision("mobilenet_v3_small"), 32),
     "regnet_y": (regnet_y, 32),
     "resnet18": (vision("resnet18"), 32),
@@ -92,7 +107,7 @@ TORCHVISION = {
     "squeezenet1_1": (vision("squeezenet1_1"), 32),
     "swin_t": (swin_t, 32),
     "swin_v2_t": (swin_v2_t, 32),
-    "vgg11_bn": (vision("vgg11_bn"), 32),
+    "vgg11_bn": (vgg11_bn, 32),
     "vit_b_16": (vit_b_16, 32),
     "wide_resnet50_2": (wide_resnet50_2, 32),
 }

@@ -307,7 +307,20 @@ class Preprocessed(nn.Module):
         return self.head(x.flatten(1)) * self.table
 
 
+class Starred(nn.Module):
+    """Of images in `*images`; the complex constant is read without a cast."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(1024, 10)
+        self.register_buffer("turns", torch.randn(10, dtype=torch.complex64), persistent=False)
+
+    def forward(self, *images):
+        return self.head(images[0].flatten(1)) * self.turns.real
+
+
 WRAPPERS = {
+    "starred": (Starred, ""),
     "float16": (lambda: small().half(), ""),
     "bfloat16": (lambda: small().bfloat16(), ""),
     "float64": (lambda: small().double(), ""),
