@@ -8,7 +8,7 @@
 namespace orograph::model {
 namespace {
 
-constexpr std::size_t max_depth = 4, max_dicts = 100, longest_key = 200, longest_name = 1000, max_keys = 20;
+constexpr std::size_t max_depth = 4, max_dicts = 100, longest_key = 200, longest_name = 1000, max_keys = 20, max_makers = 3;
 constexpr std::size_t max_entries = 4'000'000;  // dicts that are made of one list may share it
 
 std::string name_of(const pickle::QualifiedName& maker) {
@@ -79,7 +79,8 @@ private:
     void note(std::string_view key, const pickle::Value& value) {
         found_.keys.push_back(quote(key));
         const pickle::QualifiedName* maker = tree_.is_dict(value) ? nullptr : tree_.maker_of(value);
-        if (maker != nullptr && !tensor_of(value)) found_.makers.push_back(cat(quote(key), " by ", quote(name_of(*maker))));
+        if (maker != nullptr && !tensor_of(value) && found_.makers.size() < max_makers)
+            found_.makers.push_back(cat(quote(key), " by ", quote(name_of(*maker))));
     }
 
     // One and the same object is one tensor, however often it is there.

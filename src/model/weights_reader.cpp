@@ -137,14 +137,23 @@ std::string where(const WeightsSource& source, const ChosenState& state) {
     return out.str();
 }
 
+// Names that the prefix leaves out, which may be where missing tensors are.
+std::string elsewhere(const Reading& reading) {
+    std::vector<std::string> names;
+    for (const std::string& name : reading.left_over) {
+        if (!reading.is_complete && !without_wrappers(name).starts_with(reading.place)) names.push_back(name);
+    }
+    return names.empty() ? "" : cat("; other names: ", list(quoted(names), 3));
+}
+
 void check_fit(const Reader& reader, const Network& network, const WeightsSource& source, const ChosenState& state) {
     if (reader.faults().empty() && state.larger.empty()) return;
     const std::string suggestion = suggest_architecture(network, source, state);
     const std::string faults = reader.faults().empty() ? cat("left over would be ", list(quoted(state.reading.left_over), 3))
                                                        : list(reader.faults(), suggestion.empty() ? max_listed : 3);
-    throw Error(ExitCode::data,
-                cat("the weights ", where(source, state), " do not fit ", network.architecture, " with ", network.channels,
-                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes", suggestion, ": ", faults));
+    throw Error(ExitCode::data, cat("the weights ", where(source, state), " do not fit ", network.architecture, " with ", network.channels,
+                                    network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes", suggestion,
+                                    ": ", faults, elsewhere(state.reading)));
 }
 
 // What a reader should know of how the file was read, in one line each.

@@ -36,7 +36,8 @@ TEST(Pickle, NumbersOfAllSizes) {
 }
 
 TEST(Pickle, ACallIsNoted) {
-    const Tree tree = read_text("cos\nsystem\n(S'ls'\ntRS'state'\nb.");
+    const std::string pickled = "cos\nsystem\n(S'ls'\ntRS'state'\nb.";  // which the tree has views into
+    const Tree tree = read_text(pickled);
     ASSERT_NE(tree.maker_of(tree.root), nullptr);
     EXPECT_EQ(tree.maker_of(tree.root)->module, "os");
     const auto* arguments = tree.arguments_of(tree.root, "os", "system");
@@ -50,7 +51,8 @@ TEST(Pickle, ACallIsNoted) {
 TEST(Pickle, DictsOfAllKindsHaveEntries) {
     for (const std::string dict :
          {"(I1\nI2\nd", "}I1\nI2\ns", "}(I1\nI2\nu", "cmine\nDict\n)\x81I1\nI2\ns", "ccollections\nOrderedDict\n((I1\nI2\ntltR"}) {
-        const Tree tree = read_text(dict + ".");
+        const std::string pickled = dict + ".";
+        const Tree tree = read_text(pickled);
         ASSERT_TRUE(tree.is_dict(tree.root)) << dict;
         const auto entries = tree.entries_of(tree.root);
         ASSERT_EQ(entries.size(), 2U) << dict;

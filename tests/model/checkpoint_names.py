@@ -108,6 +108,12 @@ def test_what_is_left_over_is_named_once(loader, tmp_path, save, beside, prefix)
     assert len(lines) == 1 and all(f"'{name}'" in lines[0] for name in BESIDE[beside]), lines
 
 
+def test_a_head_elsewhere_is_named(loader, tmp_path):
+    state = {("head." if name.startswith("linear") else "backbone.") + name: tensor for name, tensor in STATE.items()}
+    message = loader.refusal(saved(tmp_path / "weights", state))
+    assert "linear.weight is missing" in message and "other names: 'head.linear.weight'; 'head.linear.bias'" in message
+
+
 def test_what_is_missing_is_an_error(loader, tmp_path):
     state = under("model.") | {"loss.weight": torch.ones(10)}
     del state["model.linear.bias"]
