@@ -193,7 +193,7 @@ PackedLayer CpuNetwork::State::make_layer(const Step& step, const Kernel& kernel
     return layer;
 }
 
-// The library packs a layer as a whole.
+// What the library packs it packs as a whole.
 void CpuNetwork::State::add_parts(std::size_t layer) {
     constexpr std::int64_t worthwhile_floats = 1 << 15;
     const auto& shape = plan.layers[layer].shape;
@@ -201,6 +201,11 @@ void CpuNetwork::State::add_parts(std::size_t layer) {
     if (layers[layer].winograd) {
         const std::int64_t panel = winograd->panel_outputs, floats = panel * shape[1] * 9;
         outputs = panel * ((worthwhile_floats + floats - 1) / floats);
+    }
+    if (const std::int64_t together = layers[layer].interleaved;
+        together > 0 && layers[layer].plain.dims()[0] == shape[0] && layers[layer].plain.dims()[1] == shape[1] * shape[2] * shape[3]) {
+        const std::int64_t floats = together * shape[1] * shape[2] * shape[3];
+        outputs = together * ((worthwhile_floats + floats - 1) / floats);
     }
     for (std::int64_t first = 0; first < shape[0]; first += outputs) parts.push_back({layer, first, std::min(first + outputs, shape[0])});
 }
@@ -263,15 +268,18 @@ void CpuNetwork::load(std::size_t index, const FoldedLayer& folded) {
         state_->winograd->pack(*layer.winograd, folded.weight.data(), part.first, part.last, floats_of(layer.weight));
         return;
     }
+    const Dims& shape = layer.plain.dims();
+    const auto size = layer.plain.get_size() / sizeof(float) * static_cast<std::size_t>(part.last - part.first) /
+                      static_cast<std::size_t>(state_->plan.layers[part.layer].shape[0]);
     std::vector<float> wider;
-    const bool narrow = folded.weight.size() * sizeof(float) != layer.plain.get_size();
-    if (narrow) wider = spread(folded.weight, state_->plan.layers[part.layer].shape, layer.groups, layer.plain.dims());
+    const bool narrow = folded.weight.size() != size;
+    if (narrow) wider = spread(folded.weight, state_->plan.layers[part.layer].shape, layer.groups, shape);
     const std::vector<float>& filters = narrow ? wider : folded.weight;
-    OROGRAPH_EXPECT(filters.size() * sizeof(float) == layer.plain.get_size());
     if (layer.interleaved > 0) {
-        const Dims& shape = layer.plain.dims();
-        return interleave(filters.data(), shape[0], shape[1], layer.interleaved, floats_of(layer.weight));
+        const std::int64_t outputs = narrow ? shape[0] : part.last - part.first;
+        return interleave(filters.data(), outputs, shape[1], layer.interleaved, floats_of(layer.weight) + part.first * shape[1]);
     }
+    OROGRAPH_EXPECT(filters.size() * sizeof(float) == layer.plain.get_size());
     if (!layer.pack) {
         std::ranges::copy(filters, floats_of(layer.weight));
         return;
