@@ -50,7 +50,7 @@ TEST(Pickle, ACallIsNoted) {
 
 TEST(Pickle, DictsOfAllKindsHaveEntries) {
     for (const std::string dict :
-         {"(I1\nI2\nd", "}I1\nI2\ns", "}(I1\nI2\nu", "cmine\nDict\n)\x81I1\nI2\ns", "ccollections\nOrderedDict\n((I1\nI2\ntltR"}) {
+         {"(I1\nI2\nd", "}I1\nI2\ns", "}(I1\nI2\nu", "cmine\nDict\n)\x81I1\nI2\ns", "ccollections\nOrderedDict\n(((I1\nI2\ntltR"}) {
         const std::string pickled = dict + ".";
         const Tree tree = read_text(pickled);
         ASSERT_TRUE(tree.is_dict(tree.root)) << dict;
