@@ -13,9 +13,8 @@ from pathlib import Path
 
 from .errors import ExitCode, OrographError
 from .options import Parser
+from .state_choice import choose_key, choose_prefix, split_choices, with_bend
 
-# Where people keep a state_dict, the most usual first.
-USUAL_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights")
 DEEPEST = 4  # dicts in dicts
 CONVERT_ONLY = "; save model.state_dict() in the program that made it"
 DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, LookupError, TypeError, ValueError, AttributeError,
@@ -40,22 +39,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     old = "a file of torch.save, of any PyTorch since 0.2, of pickle.dump, or safetensors"
     parser.add_argument("old", type=Path, metavar="OLD", help=old)
     parser.add_argument("new", type=Path, metavar="NEW.safetensors", help="what to write")
-    key = "where the weights are in OLD, 'a.b' for ['a']['b'] (default: under the usual keys, or where most are)"
+    key = "where the weights are in OLD, 'a.b' for ['a']['b'] (default: under the most usual key, or where by far most are)"
     parser.add_argument("--key", help=key)
     parser.add_argument("--prefix", help="takes only tensors whose names begin with this, 'student.', and takes it off")
+    parser.add_argument("--bend", type=int, help="takes this bend of a curve of Garipov et al., 0 for its first end")
     options = parser.parse_args(arguments)
-    return options if options.old.exists() else with_choices(options)
-
-
-def with_choices(options: argparse.Namespace) -> argparse.Namespace:
-    """FILE#key=NAME and FILE#prefix=NAME. choose as they do for the orograph program."""
-    path, *choices = str(options.old).split("#")
-    for choice in choices:
-        word, _, value = choice.partition("=")
-        if word not in ("key", "prefix"):
-            raise OrographError(ExitCode.USAGE, f"'{choice}' after the file's name is neither key=NAME nor prefix=NAME")
-        setattr(options, word, value)
-    options.old = Path(path)
+    if not options.old.exists():
+        file, choices = split_choices(str(options.old))
+        vars(options).update(choices | {"old": Path(file)})
     return options
 
 
@@ -66,14 +57,17 @@ def state_dict(options: argparse.Namespace) -> dict:
     if not path.is_file():
         raise OrographError(ExitCode.NO_INPUT, f"there is no file {path}; check the path")
     try:
-        state = choose(read(path), options.key, path)
+        found, readable = read(path)
     except OSError as error:
         raise OrographError(ExitCode.NO_INPUT, f"cannot read {path}: {error.strerror}") from error
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         message = f"cannot read {path} as a checkpoint of PyTorch: {reason[:200].strip()}{CONVERT_ONLY}"
         raise OrographError(ExitCode.DATA, message) from error
-    return with_prefix(state, options.prefix, path) if options.prefix else state
+    if options.prefix is not None:
+        found = choose_prefix(found, options.prefix, path)
+    state = found[choose_key(found, options.key, path, readable)]
+    return state if options.bend is None else with_bend(state, int(options.bend), path)
 
 
 def check_packages() -> None:
@@ -84,61 +78,47 @@ def check_packages() -> None:
         raise OrographError(ExitCode.USAGE, f"converting needs the Python package {error.name}; pip install torch safetensors") from error
 
 
-def read(path: Path) -> dict:
-    """The dicts of named tensors in a file, by key, 'a.b' for ['a']['b'] and '' for the top, the outer ones first."""
+def read(path: Path) -> tuple[dict, set]:
+    """The dicts of named tensors in a file, by key, '' for the top, the outer ones first; the keys that the program sees."""
     with open(path, "rb") as file:
         if file.read(9)[8:] == b"{":
             from safetensors.torch import load_file
 
-            return {"": load_file(path)}
+            return {"": load_file(path)}, {""}
     from . import torch_files
 
     contents = torch_files.load(path)
-    top = contents.value
-    found, seen, places = {}, set(), [("", {str(k): item for k, item in enumerate(top)} if isinstance(top, (list, tuple)) else top, 0)]
+    found, readable = find(contents, False)
+    if not found:
+        found, _ = find(contents, True)
+    if not found:
+        keys = list(torch_files.dict_of(contents.value))[:20]
+        raise torch_files.NotWeights("it holds no tensors by name" + (f"; its keys are: {', '.join(map(repr, keys))}" if keys else ""))
+    return found, readable
+
+
+def find(contents, is_any: bool) -> tuple[dict, set]:
+    """Dicts under keys that are text, as the program finds them; with `is_any` under numbers and in lists, too."""
+    from . import torch_files
+
+    found, readable, seen, places = {}, set(), set(), [("", contents.value, 0)]
     for key, value, depth in places:
         if id(value) in seen:
             continue
         seen.add(id(value))
         items = torch_files.dict_of(value) or torch_files.module_of(value)
+        if isinstance(value, (list, tuple)) and (is_any or depth == 0):
+            items = {str(k): item for k, item in enumerate(value)}
+        elif is_any:
+            items = {str(name): item for name, item in items.items() if isinstance(name, (str, int))}
         tensors = {name: tensor for name, item in items.items() if isinstance(name, str) and (tensor := contents.tensor(item)) is not None}
         if tensors:
             found[key] = tensors
+            if depth < DEEPEST and any(torch_files.is_torchs(items[name]) for name in tensors) and torch_files.dict_of(value):
+                readable.add(key)
         if depth < DEEPEST:
             places += [(f"{key}.{name}" if key else name, item, depth + 1) for name, item in items.items() if isinstance(name, str)]
-    if not found:
-        keys = list(torch_files.dict_of(contents.value))[:20]
-        raise torch_files.NotWeights("it holds no tensors by name" + (f"; its keys are: {', '.join(map(repr, keys))}" if keys else ""))
-    return found
-
-
-def choose(found: dict, key: str | None, path: Path) -> dict:
-    """The tensors under `key`, else under the most usual key there is, else where most are."""
-    if key is not None and key not in found:
-        raise OrographError(ExitCode.DATA, f"{path} has no named tensors under '{key}'; it has them under: {keys_of(found)}")
-    if key is None:
-        usual = [name for word in USUAL_KEYS for name in found if name.split(".")[-1] == word]
-        most = max(len(tensors) for tensors in found.values())
-        fullest = [name for name, tensors in found.items() if len(tensors) == most]
-        if not usual and len(fullest) > 1:
-            raise OrographError(ExitCode.DATA, f"{path} holds several sets of tensors; choose with --key: {keys_of(found)}")
-        key = (usual or fullest)[0]
-        if len(found) > 1:
-            print(f"of the tensors under {keys_of(found)} taken those under {key!r}; --key takes others", file=sys.stderr)
-    return found[key]
-
-
-def keys_of(found: dict) -> str:
-    return ", ".join(repr(key) if key else "the top" for key in list(found)[:20])
-
-
-def with_prefix(state: dict, prefix: str, path: Path) -> dict:
-    prefix = prefix if prefix.endswith(".") else prefix + "."
-    taken = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    if not taken:
-        words = sorted({name.partition(".")[0] for name in state})[:20]
-        raise OrographError(ExitCode.DATA, f"no tensor's name in {path} begins with '{prefix}'; they begin with: {', '.join(words)}")
-    return taken
+    return found, readable
 
 
 def save(state: dict, path: Path) -> None:

@@ -14,6 +14,7 @@ MAGIC = 0x1950A86A20F9469CFC6C  # of files of PyTorch before 1.6
 STORAGES = {"Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
             "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "Untyped": "uint8", "ComplexFloat": "complex64",
             "ComplexDouble": "complex128"}  # fmt: skip
+QUANTISED = {"QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4}  # bytes; they are stepped over
 WRAPPERS = ("_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_device_tensor_from_cpu_tensor")
 DEEPEST = 100  # modules in modules
 
@@ -53,7 +54,7 @@ class Contents:
         return elements[view[1] : view[1] + view[2]] if view else elements
 
     def tensor(self, value) -> torch.Tensor | None:
-        """The tensor that an object of the pickle is; None for every other value, and for sparse and quantised ones."""
+        """The tensor that an object of the pickle is; None for every other value, and for what cannot be read: sparse, quantised, views."""
         if not isinstance(value, Call) or not isinstance(value.callee, Name):
             return None
         if (array := array_of(value)) is not None:
@@ -67,12 +68,12 @@ class Contents:
             return self.tensor(arguments[0])
         if name not in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
             return None
+        if not is_known(arguments[0]) or any(dict_of(flags) for flags in arguments[6:]):  # quantised; conjugated and negated views
+            return None
         storage = self.storage(arguments[0])
         typed = name == "_rebuild_tensor_v3"
         if typed:
             storage = storage.view(getattr(torch, arguments[6].name))
-        if any(dict_of(flags) for flags in arguments[6 + typed :]):
-            raise NotWeights("one of its tensors is a conjugated or negated view")
         return storage.as_strided(size_of(arguments[2]), size_of(arguments[3]), arguments[1])
 
 
@@ -81,6 +82,15 @@ def dtype_of(storage: Name) -> torch.dtype:
     if name is None:
         raise NotWeights(f"it has tensors of {storage.name}, which are no weights")
     return getattr(torch, name)
+
+
+def is_torchs(value: Call) -> bool:
+    """Whether a tensor is none of numpy's."""
+    return value.callee.module.startswith("torch")
+
+
+def is_known(storage: Call) -> bool:
+    return storage.callee is not None or storage.arguments[1].name.removesuffix("Storage") in STORAGES
 
 
 def size_of(value) -> tuple:
@@ -182,7 +192,7 @@ def collect_sizes(pickled: bytes, sizes: dict) -> None:
     class Collecting(Reader):
         def persistent_load(self, pid):
             if pid[0] == "storage":  # else a class of a module, with its source
-                sizes[pid[2]] = dtype_of(pid[1]).itemsize
+                sizes[pid[2]] = QUANTISED.get(pid[1].name) or dtype_of(pid[1]).itemsize
             return super().persistent_load(pid)
 
     Collecting(io.BytesIO(pickled), encoding="latin1").load()

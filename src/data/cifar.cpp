@@ -2,6 +2,7 @@
 
 #include "orograph/core/error.hpp"
 #include "orograph/core/files.hpp"
+#include "orograph/core/log.hpp"
 
 #include <algorithm>
 
@@ -29,7 +30,7 @@ void require_size(const fs::path& path, const CifarFormat& format, const SetFile
                       files.remedy);
     const std::uintmax_t size = fs::file_size(path);
     OROGRAPH_VALIDATE(size == expected, ExitCode::data, path, " has ", size, " bytes instead of ", expected,
-                      size < expected ? " (truncated?)" : "", "; fetch the binary version of ", files.set, " again");
+                      size < expected ? " (is it empty or cut short?)" : "", "; fetch the binary version of ", files.set, " again");
 }
 
 std::int64_t checked_label(std::byte label, int classes, const fs::path& path, std::size_t record) {
@@ -60,6 +61,9 @@ RawSplit read_either(const SetFiles& files, const CifarFormat& format) {
     };
     const bool is_binary = std::any_of(format.file_names.begin(), format.file_names.end(), is_there);
     const bool is_python = std::any_of(format.python_names.begin(), format.python_names.end(), is_there);
+    if (is_binary && is_python)
+        log::info(cat("data set ", files.set, ": ", files.folder, " has ", format.file_names.front(), " and ", format.python_names.front(),
+                      "; the binary version is read"));
     return is_binary || !is_python ? read_cifar_split(files, format) : read_python_cifar(files, format);
 }
 

@@ -13,11 +13,20 @@ namespace fs = std::filesystem;
 constexpr std::int64_t channels = 3, side = 32, image_bytes = channels * side * side;
 constexpr std::size_t max_file_bytes = std::size_t{512} << 20;  // twice CIFAR-100's 150 MB, which Python 3's protocol 2 takes, and names
 
+pickle::Tree read_pickle(std::span<const std::byte> content) {
+    require(!content.empty(), "it is empty; fetch it again");
+    try {
+        return pickle::read(content);
+    } catch (const Fault& fault) {
+        throw Fault(cat("it is cut short or damaged (", fault.what(), "); fetch it again"));
+    }
+}
+
 // One file: a dict of the images, [N, 3072], their labels and what is of no consequence.
 class Batch {
 public:
     Batch(std::span<const std::byte> content, const CifarFormat& format, int classes)
-        : tree_(pickle::read(content)), format_(format), classes_(classes) {
+        : tree_(read_pickle(content)), format_(format), classes_(classes) {
         require(tree_.is_dict(tree_.root), "it holds no dict");
         entries_ = tree_.entries_of(tree_.root);
     }

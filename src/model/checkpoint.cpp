@@ -21,10 +21,15 @@ bool has_at(std::span<const std::byte> file, std::size_t place, std::string_view
     return file.size() >= place + text.size() && std::string_view(reinterpret_cast<const char*>(file.data()) + place, text.size()) == text;
 }
 
-// The first bytes of a file of PyTorch before 1.6, a number in a pickle of its own.
-constexpr std::string_view old_magic =
-    "\x80\x02\x8a\nl\xfc\x9c"
-    "F\xf9 j\xa8P\x19.";
+// A file of torch.save's form before PyTorch 1.6 begins with a number in a pickle of its own, of protocol 2 and later, or 0 and 1.
+bool begins_with_old_magic(std::span<const std::byte> file) {
+    constexpr std::string_view binary =
+        "\x8a\nl\xfc\x9c"
+        "F\xf9 j\xa8P\x19.";
+    constexpr std::size_t after_protocol = 2, after_frame = 11;
+    if (has_at(file, 0, "\x80")) return has_at(file, after_protocol, binary) || has_at(file, after_frame, binary);
+    return has_at(file, 0, "L119547037146038801333356L\n.");
+}
 
 // One of protocol 2 or later, or of an earlier one that begins with a container and ends as pickles do.
 bool is_pickle(std::span<const std::byte> file) {
@@ -37,7 +42,7 @@ Format format_of(std::span<const std::byte> file) {
     constexpr std::size_t tar_mark = 257, json = 8;
     if (has_at(file, 0, "PK\x03\x04") || has_at(file, 0, "PK\x05\x06")) return Format::archive;
     if (has_at(file, json, "{")) return Format::safetensors;
-    if (has_at(file, 0, old_magic)) return Format::old_archive;
+    if (begins_with_old_magic(file)) return Format::old_archive;
     if (is_pickle(file)) return Format::pickle;
     return has_at(file, tar_mark, "ustar") ? Format::tar : Format::unknown;
 }
@@ -66,7 +71,7 @@ StateDicts content_of_archive(std::span<const std::byte> file, const fs::path& p
     const std::string convert = cat("python -m orograph.convert ", file, " ", fs::path(path).replace_extension(".safetensors").string());
     if (format == Format::old_archive)
         throw Error(ExitCode::data,
-                    cat("the weights ", path, " were written by torch.save in its form before PyTorch 1.6; convert them: ", convert));
+                    cat("the weights ", path, " were written by torch.save in the form of PyTorch before 1.6; convert them: ", convert));
     if (format == Format::pickle)
         throw Error(ExitCode::data, cat("the weights ", path, " were written by pickle.dump, not by torch.save; write them with ",
                                         "torch.save(model.state_dict(), FILE), or convert them: ", convert));

@@ -51,7 +51,13 @@ void NameIndex::add_own_names() {
     std::set<std::string> bare;
     for (const TensorSpec* spec : tensors_) bare.insert(without_wrappers(spec->name));
     keeps_wrappers_ = bare.size() < tensors_.size();
-    for (std::size_t k = 0; k < tensors_.size(); ++k) names_.try_emplace(this->bare(tensors_[k]->name), Hit{k, false});
+    for (std::size_t k = 0; k < tensors_.size(); ++k) add(this->bare(tensors_[k]->name), {k, false});
+}
+
+// Whether the name is a new one.
+bool NameIndex::add(const std::string& name, Hit hit) {
+    most_words_ = std::max(most_words_, static_cast<std::size_t>(std::count(name.begin(), name.end(), '.')) + 1);
+    return names_.try_emplace(name, hit).second;
 }
 
 // Own names come first; what two tensors could be called is nobody's name.
@@ -61,8 +67,9 @@ void NameIndex::add_aliases(const Network& network, Naming naming) {
         const auto aliases =
             naming == Naming::curve ? std::vector{curve_name(tensors_[k]->name, network)} : other_names(tensors_[k]->name, network);
         for (const std::string& alias : aliases) {
-            const auto [place, is_new] = names_.try_emplace(alias, Hit{k, true});
-            if (!is_new && place->second.is_alias && place->second.tensor != k) unclear.insert(alias);
+            if (add(alias, {k, true})) continue;
+            const Hit& known = names_.at(alias);
+            if (known.is_alias && known.tensor != k) unclear.insert(alias);
         }
     }
     for (const std::string& name : unclear) names_.erase(name);

@@ -36,6 +36,8 @@ public:
     NameIndex(const Network& network, Naming naming);
 
     const Hit* find(std::string_view name) const;
+    // Of the longest of all these names.
+    std::size_t most_words() const { return most_words_; }
     // A name of a file without wrappers' words; as it is, where words of that kind tell the network's own tensors apart.
     std::string bare(std::string_view name) const { return keeps_wrappers_ ? std::string(name) : without_wrappers(name); }
     // Parameters, then states.
@@ -48,11 +50,13 @@ private:
     };
     using Names = std::unordered_map<std::string, Hit, Hash, std::equal_to<>>;
 
+    bool add(const std::string& name, Hit hit);
     void add_own_names();
     void add_aliases(const Network& network, Naming naming);
 
     std::vector<const TensorSpec*> tensors_;
     Names names_;
+    std::size_t most_words_ = 0;
     bool keeps_wrappers_ = false;
 };
 

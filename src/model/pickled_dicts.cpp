@@ -47,7 +47,7 @@ private:
         require(maker == nullptr || tree_.is_dict(tree_.root), "it holds no dict but what ", quote(maker ? name_of(*maker) : ""),
                 " makes, such as a whole module (nothing was run); save model.state_dict() in the program that made it, or try ",
                 "python -m orograph.convert");
-        require(tree_.is_dict(tree_.root), "it holds no dict; save model.state_dict()");
+        require(tree_.is_dict(tree_.root), "it holds no dict; save model.state_dict(), or try python -m orograph.convert");
     }
 
     void visit(const Place& place) {

@@ -10,8 +10,9 @@
 namespace orograph::model {
 namespace {
 
-constexpr std::size_t max_dimensions = 8;  // more than any layer has; PyTorch allows 64
-constexpr int max_wrappings = 4;           // a Parameter of a subclass of Tensor has two
+constexpr std::size_t max_dimensions = 64;  // PyTorch allows no more
+constexpr std::string_view other_kind = "sparse, quantised or without data";
+constexpr int max_wrappings = 4;  // a Parameter of a subclass of Tensor has two
 
 template <class Wanted>
 const Wanted& as(const pickle::Value& value, const char* what) {
@@ -32,6 +33,11 @@ std::int64_t reach(const StoredTensor& tensor) {
     }
     require(!overflow && !__builtin_add_overflow(last, 1, &last), "the sizes and strides of one of its tensors overflow");
     return last;
+}
+
+// A tensor whose elements we cannot read. It is named where it stands, and refused where the network needs it.
+StoredTensor unreadable(std::string_view kind) {
+    return {kind, {}, {}, 0, {}};
 }
 
 // What a Parameter, a subclass of Tensor, or a device's own tensor is made of: the first argument.
@@ -67,9 +73,10 @@ std::optional<StoredTensor> PickledTensors::read(const pickle::Value& value) {
 // metadata.
 std::optional<StoredTensor> PickledTensors::rebuild(std::string_view function, const Arguments& arguments) {
     const bool is_typed = function == "_rebuild_tensor_v3", is_plain = function == "_rebuild_tensor";
-    if (!is_typed && !is_plain && function != "_rebuild_tensor_v2") return std::nullopt;
+    if (!is_typed && !is_plain && function != "_rebuild_tensor_v2")
+        return function.starts_with("_rebuild_") ? std::optional(unreadable(other_kind)) : std::nullopt;
     const Storage* storage = storage_of(arguments.front());
-    if (storage == nullptr) return std::nullopt;
+    if (storage == nullptr) return unreadable(other_kind);
     const std::size_t least = is_plain ? 4 : is_typed ? 7 : 6;
     require(arguments.size() == least || (!is_plain && arguments.size() == least + 1), "one of its tensors is described by ",
             arguments.size(), " values");
@@ -77,7 +84,7 @@ std::optional<StoredTensor> PickledTensors::rebuild(std::string_view function, c
     if (is_typed) {
         const pickle::QualifiedName name = tree_.names[as<pickle::Name>(arguments[6], "a tensor's dtype").id];
         typed.dtype = name.module == "torch" ? dtype_of_torch(name.name) : "";
-        if (typed.dtype.empty()) return std::nullopt;
+        if (typed.dtype.empty()) return unreadable(other_kind);
     }
     return view_of(typed, arguments, least);
 }
@@ -85,15 +92,13 @@ std::optional<StoredTensor> PickledTensors::rebuild(std::string_view function, c
 StoredTensor PickledTensors::view_of(const Storage& storage, const Arguments& arguments, std::size_t least) {
     StoredTensor tensor{storage.dtype, sizes(arguments[2], "the size"), sizes(arguments[3], "the stride"),
                         as<std::int64_t>(arguments[1], "a tensor's offset"), storage.bytes};
-    if (arguments.size() > least) {
-        const bool is_plain = !tree_.is_dict(arguments.back()) || tree_.entries_of(arguments.back()).empty();
-        require(is_plain, "one of its tensors is a conjugated or negated view");
-    }
     require(tensor.shape.size() == tensor.strides.size(), "one of its tensors has ", tensor.shape.size(), " sizes and ",
             tensor.strides.size(), " strides");
     const auto elements = static_cast<std::int64_t>(storage.bytes.size() / storage_element_bytes(tensor.dtype));
     require(tensor.offset >= 0 && reach(tensor) <= elements, "one of its tensors reaches beyond the ", elements,
             " elements of its storage");
+    const bool is_view = arguments.size() > least && tree_.is_dict(arguments.back()) && !tree_.entries_of(arguments.back()).empty();
+    if (is_view) tensor.dtype = "a conjugated or negated view";
     return tensor;
 }
 

@@ -22,7 +22,8 @@ class PickledTensors {
 public:
     PickledTensors(const pickle::Tree& tree, const StorageLookup& lookup) : tree_(tree), lookup_(lookup) {}
 
-    // Nothing for what is no tensor, and for tensors that are none of ours: sparse, quantised, without storage.
+    // Nothing for what is no tensor. Of tensors that are none of ours (sparse, quantised, without storage) the dtype says so in words that
+    // float_name() does not know.
     std::optional<StoredTensor> read(const pickle::Value& value);
 
 private:

@@ -62,9 +62,10 @@ private:
 
     std::string no_tensors() const {
         const StateDicts& content = checkpoint_.content;
-        const std::string keys = cat("holds no tensors by name; its keys are: ", join(content.keys));
-        if (content.makers.empty()) return keys;
-        return cat(keys, "; objects (of which nothing was run), such as a whole module: ", join(content.makers),
+        const std::string keys = content.keys.empty() ? ", and no keys that are text" : cat("; its keys are: ", join(content.keys));
+        const std::string makers =
+            content.makers.empty() ? "" : cat("; objects (of which nothing was run), such as a whole module: ", join(content.makers));
+        return cat("holds no tensors by name", keys, makers,
                    "; save model.state_dict() in the program that made it, or try python -m orograph.convert");
     }
 
@@ -114,30 +115,44 @@ private:
 
     // Leaves out what is part of a larger network, where anything else fits.
     ChosenState choose_reading(const Candidate& candidate) const {
-        std::vector<ChosenState> fitting, parts;
+        if (candidate.readings.size() == most_readings) fail(several(candidate.readings));
+        std::vector<ChosenState> parts;
+        std::vector<Reading> fitting;
         for (const Reading& reading : candidate.readings) {
-            ChosenState state{candidate.dict, reading, larger_than(*candidate.dict, reading)};
-            (state.larger.empty() ? fitting : parts).push_back(std::move(state));
+            ChosenState state{candidate.dict, reading, larger_than(reading)};
+            if (state.is_part()) {
+                parts.push_back(std::move(state));
+            } else {
+                fitting.push_back(reading);
+            }
         }
         if (fitting.size() > 1) fail(several(fitting));
-        return fitting.empty() ? parts.front() : fitting.front();
+        return fitting.empty() ? parts.front() : ChosenState{candidate.dict, fitting.front(), {}};
     }
 
-    std::vector<std::string> larger_than(const StateDict& dict, const Reading& reading) const {
-        if (!reading.is_complete || reading.left_over.empty()) return {};
-        return find_architectures(dict, network_, {choice_, reading.place, reading.fitting, false});
+    // Looks only at what is under the reading's prefix.
+    std::vector<std::string> larger_than(const Reading& reading) const {
+        if (!reading.is_complete || reading.tensors.size() <= reading.fitting) return {};
+        const StateDict part{"", {reading.tensors.begin(), reading.tensors.end()}};
+        return find_architectures(part, network_, {{}, "", reading.fitting, false});
     }
 
-    std::string several(const std::vector<ChosenState>& fitting) const {
-        constexpr std::size_t most = 5;
+    std::string several(const std::vector<Reading>& fitting) const {
+        constexpr std::size_t most = 3;
         std::vector<std::string> choices;
-        for (const ChosenState& state : fitting) {
-            const std::string prefix = quote(cat(source_.prefix.value_or(""), state.reading.prefix));
-            choices.push_back(cat(source_.file.string(), "#prefix=", prefix.substr(1, prefix.size() - 2)));
-            if (choices.size() == most) break;
-        }
+        for (std::size_t k = 0; k < std::min(fitting.size(), most); ++k)
+            choices.push_back(choice_of(cat(source_.prefix.value_or(""), fitting[k].prefix)));
         return cat("holds several sets of tensors that fit ", network_.architecture,
-                   "; choose one by what names begin with: ", join(choices, " or "));
+                   "; choose one by what names begin with: ", join(choices, " or "), fitting.size() > most ? " or another" : "");
+    }
+
+    // What to write for a prefix; some can be written in Python alone.
+    std::string choice_of(const std::string& prefix) const {
+        const std::string file = source_.file.string(), choice = cat(file, "#prefix=", prefix);
+        const bool is_typed = escape(prefix) == prefix && parse_weights_source(choice).prefix == prefix;
+        return is_typed ? choice
+                        : cat(quote(prefix), " (which no #prefix= can name: rename the tensors in Python, or take them with ",
+                              "python -m orograph.convert ", file, " NEW.safetensors --prefix)");
     }
 
     void check_bend(std::int64_t bends) const {

@@ -16,6 +16,9 @@ struct ChosenState {
     const StateDict* dict = nullptr;
     Reading reading;
     std::vector<std::string> larger;  // architectures that take the same tensors and more of those beside them
+
+    // Whether these are layers of another network, which holds this one.
+    bool is_part() const { return !larger.empty() || !reading.in_blocks.empty(); }
 };
 
 // The state_dict that the source names, else the only one there is, else the one that holds the network's tensors, else, of several such,

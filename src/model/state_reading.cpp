@@ -12,7 +12,7 @@ namespace orograph::model {
 namespace {
 
 constexpr std::string_view coefficients = "coeff_layer.";  // of a curve itself
-constexpr std::size_t most_digits = 4, longest_prefix_words = 16;
+constexpr std::size_t most_digits = 4;
 
 // A tensor of the file whose name may be one of the network's.
 struct Candidate {
@@ -43,12 +43,13 @@ std::int64_t take_bend(std::string& name) {
 // Calls visit(begin, hit) for each way to cut `rest` into a prefix of whole words and a name of the network's.
 template <class Visit>
 void for_each_hit(std::string_view rest, const NameIndex& index, const Visit& visit) {
-    std::size_t begin = 0;
-    for (std::size_t word = 0; word <= longest_prefix_words; ++word) {
+    std::size_t end = rest.size();  // of what comes before the next word
+    for (std::size_t words = 0; words < index.most_words(); ++words) {
+        const std::size_t dot = end == 0 ? std::string_view::npos : rest.rfind('.', end - 1);
+        const std::size_t begin = dot == std::string_view::npos ? 0 : dot + 1;
         if (const auto* hit = index.find(rest.substr(begin))) visit(begin, *hit);
-        const std::size_t dot = rest.find('.', begin);
-        if (dot == std::string_view::npos) return;
-        begin = dot + 1;
+        if (begin == 0) return;
+        end = dot;
     }
 }
 
@@ -78,8 +79,10 @@ public:
 
     std::vector<Reading> find() {
         auto readings = find_as(index_);
-        if (readings.front().is_complete || !split_bends()) return readings;
-        return find_as(NameIndex(network_, Naming::curve));
+        if (readings.front().is_complete) return readings;
+        const bool is_curve = split_bends();
+        auto as_curve = find_as(NameIndex(network_, Naming::curve));  // of a bend that convert took, too
+        return is_curve || as_curve.front().is_complete ? as_curve : readings;
     }
 
 private:
@@ -143,6 +146,7 @@ private:
             if (claimed.size() < index.tensors().size()) continue;
             Reading reading = read(place, claimed, index);
             if (reading.is_complete) complete.push_back(std::move(reading));
+            if (complete.size() == most_readings) break;
         }
         if (complete.empty()) return {most != nullptr ? read(nearest, *most, index) : read("", {}, index)};
         if (choice_.prefix && complete.front().place.empty()) complete.resize(1);
@@ -169,6 +173,7 @@ private:
         }
         reading.is_complete = reading.fitting == index.tensors().size();
         leave_over(reading, is_used);
+        if (reading.is_complete) note_in_blocks(reading, is_used, index);
         return reading;
     }
 
@@ -203,6 +208,36 @@ private:
             if (candidate.rest.starts_with(reading.place))
                 reading.tensors.emplace(candidate.rest.substr(reading.place.size()), candidate.tensor);
         }
+    }
+
+    // A block is a module of the network's, under the names that the file has, which does not hold all of it. Where a convolution or a
+    // linear layer in it is left over, another network was trained. A number or a vector may be a metric's.
+    void note_in_blocks(Reading& reading, const std::vector<bool>& is_used, const NameIndex& index) const {
+        if (reading.left_over.empty()) return;
+        std::map<std::string_view, std::size_t> modules;  // how many of the network's tensors are in each
+        for (std::size_t k = 0; k < candidates_.size(); ++k) {
+            if (is_used[k]) for_each_module(candidates_[k].rest, reading.place, [&](std::string_view module) { ++modules[module]; });
+        }
+        const auto whole = static_cast<std::size_t>(std::count(is_used.begin(), is_used.end(), true));
+        for (std::size_t k = 0; k < candidates_.size(); ++k) {
+            const Candidate& candidate = candidates_[k];
+            if (is_used[k] || candidate.tensor->shape.size() < 2 || candidate.bend >= 0 || is_counter(candidate.rest)) continue;
+            if (candidate.rest.starts_with(reading.place) && index.find(candidate.rest.substr(reading.place.size()))) continue;  // a copy
+            bool is_inside = false;
+            for_each_module(candidate.rest, reading.place, [&](std::string_view module) {
+                const auto found = modules.find(module);
+                is_inside |= found != modules.end() && found->second < whole;
+            });
+            if (is_inside) reading.in_blocks.emplace_back(candidate.name);
+        }
+    }
+
+    // Calls visit(module) for "layer1" and "layer1.0" of "layer1.0.weight" under `place`.
+    template <class Visit>
+    static void for_each_module(std::string_view rest, std::string_view place, const Visit& visit) {
+        if (!rest.starts_with(place)) return;
+        const std::string_view name = rest.substr(place.size());
+        for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) visit(name.substr(0, dot));
     }
 
     const Network& network_;

@@ -12,7 +12,7 @@ namespace orograph::model {
 // A tensor as it lies in the bytes of a checkpoint: element (i, j, ...) is number offset + i*strides[0] + j*strides[1] + ... of the
 // storage, and every one of them is in the storage.
 struct StoredTensor {
-    std::string_view dtype;  // safetensors' word for it: "F32", "BF16"
+    std::string_view dtype;  // safetensors' word for it: "F32", "BF16"; of a tensor that cannot be read: why, "a conjugated view"
     std::vector<std::int64_t> shape, strides;
     std::int64_t offset = 0;
     std::span<const std::byte> storage;

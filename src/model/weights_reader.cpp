@@ -67,10 +67,10 @@ private:
 
     void read_tensor(const StoredTensor& tensor, const TensorSpec& spec, float* out) {
         const std::string_view dtype = float_name(tensor.dtype);
-        if (tensor.shape != spec.shape) {
-            faults_.push_back(cat(spec.name, " has shape ", show_shape(tensor.shape), " instead of ", show_shape(spec.shape)));
-        } else if (dtype.empty()) {
+        if (dtype.empty()) {
             faults_.push_back(cat(spec.name, " is ", tensor.dtype, ": convert it to F32"));
+        } else if (tensor.shape != spec.shape) {
+            faults_.push_back(cat(spec.name, " has shape ", show_shape(tensor.shape), " instead of ", show_shape(spec.shape)));
         } else {
             note(copy_as_float(tensor, out), spec);
             if (tensor.dtype != "F32") ++converted_[dtype];
@@ -119,7 +119,10 @@ std::string list(const std::vector<std::string>& faults, std::size_t most) {
 
 // The other architectures whose tensors are just the file's, in words; empty where there are none.
 std::string suggest_architecture(const Network& network, const WeightsSource& source, const ChosenState& state) {
-    if (state.reading.is_complete && state.larger.empty()) return {};  // then the fault is another one
+    if (state.reading.is_complete && !state.is_part()) return {};  // then the fault is another one
+    if (state.reading.is_complete && state.larger.empty())
+        return " (there are layers in the same blocks that it does not have: another network was trained; set model.architecture to it, "
+               "take it through orograph.export, or choose other tensors with FILE#prefix=)";
     const ReadingChoice choice{source.prefix, source.bend.value_or(0)};
     const auto names = state.larger.empty() ? find_architectures(*state.dict, network, {choice, {}, 0, true}) : state.larger;
     if (names.empty()) return {};
@@ -147,9 +150,10 @@ std::string elsewhere(const Reading& reading) {
 }
 
 void check_fit(const Reader& reader, const Network& network, const WeightsSource& source, const ChosenState& state) {
-    if (reader.faults().empty() && state.larger.empty()) return;
+    if (reader.faults().empty() && !state.is_part()) return;
     const std::string suggestion = suggest_architecture(network, source, state);
-    const std::string faults = reader.faults().empty() ? cat("left over would be ", list(quoted(state.reading.left_over), 3))
+    const auto& left_over = state.larger.empty() ? state.reading.in_blocks : state.reading.left_over;
+    const std::string faults = reader.faults().empty() ? cat("left over would be ", list(quoted(left_over), 3))
                                                        : list(reader.faults(), suggestion.empty() ? max_listed : 3);
     throw Error(ExitCode::data, cat("the weights ", where(source, state), " do not fit ", network.architecture, " with ", network.channels,
                                     network.channels == 1 ? " channel" : " channels", " and ", network.classes, " classes", suggestion,

@@ -15,8 +15,8 @@ struct WeightsSource {
     std::optional<std::string> prefix;  // of the tensors' names, where several readings of them fit; with a dot at its end, or empty
 };
 
-// Takes "FILE", "FILE#bend=1", "FILE#key=ema", "FILE#prefix=student.", or several of these. A file whose own name holds a # is found by its
-// name. Error(config) for another word after the #.
+// Takes "FILE", "FILE#bend=1", "FILE#key=ema", "FILE#prefix=student.", or several of these, each once. Only these three words begin a
+// choice, so that names of files, keys and prefixes may hold a #. Error(config) for another word after the #.
 WeightsSource parse_weights_source(const std::filesystem::path& source);
 
 }  // namespace orograph::model

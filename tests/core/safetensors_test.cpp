@@ -106,7 +106,7 @@ std::vector<Hostile> hostile_files() {
         {"bytes after the last", file_of("{" + good + "}", 9), "1 bytes follow"},
         {"data without tensors", file_of("{}", 4), "4 bytes follow"},
         {"wrong checksum", file_of(R"({"__metadata__":{"orograph.checksum":"00"},)" + good + "}", 8), "damaged: the checksum"},
-        {"line break in a name", file_of("{" + tensor("a\\nb", "F31", "[2]", "[0,8]") + "}", 8), "'a?b'"},
+        {"line break in a name", file_of("{" + tensor("a\\nb", "F31", "[2]", "[0,8]") + "}", 8), "'a\\nb'"},
     };
 }
 

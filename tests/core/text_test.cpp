@@ -1,5 +1,7 @@
 #include "orograph/core/text.hpp"
 
+#include "orograph/core/quote.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,6 +17,19 @@ using Words = std::vector<std::string>;
 TEST(Text, CatWritesPiecesInOrder) {
     EXPECT_EQ(cat("a", 1, '-', 2.5, std::string("b")), "a1-2.5b");
     EXPECT_EQ(cat(""), "");
+}
+
+TEST(Text, QuotesShowWhatCanBeShown) {
+    EXPECT_EQ(quote("a'b \\"), "'a'b \\'");
+    EXPECT_EQ(quote("größe 网 😀"), "'größe 网 😀'");
+    EXPECT_EQ(quote(std::string_view("\n\t\x1b\0", 4)), "'\\n\\t\\x1b\\x00'");
+    EXPECT_EQ(quote("\xe2\x80\xae \xc2\x9b"), "'\\xe2\\x80\\xae \\xc2\\x9b'");  // right to left, a control character
+    // A lone byte, a cut character, "/" in two bytes, half a pair, beyond Unicode.
+    EXPECT_EQ(quote("\xff \xc3"), "'\\xff \\xc3'");
+    EXPECT_EQ(quote("\xc0\xaf \xed\xa0\x80"), "'\\xc0\\xaf \\xed\\xa0\\x80'");
+    EXPECT_EQ(quote("\xf4\x90\x80\x80 \xf8"), "'\\xf4\\x90\\x80\\x80 \\xf8'");
+    EXPECT_EQ(quote(std::string(80, 'a')), cat("'", std::string(80, 'a'), "'"));
+    EXPECT_EQ(quote(std::string(81, 'a')), cat("'", std::string(80, 'a'), "...'"));
 }
 
 TEST(Text, JoinPutsSeparatorsBetween) {

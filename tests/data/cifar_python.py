@@ -18,8 +18,9 @@ TRAIN = [f"data_batch_{number}" for number in range(1, 6)]
 class Loader:
     def __init__(self, folder):
         self.output = folder / "raw"
-        self.log = open(folder / "log", "w+")
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log}
+        written = open(folder / "log", "w")
+        self.log = open(written.name)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": written}
         self.process = subprocess.Popen([os.environ["LOAD_DATASET"]], text=True, **pipes)
 
     def answer(self, name, folder, splits=("test",)) -> dict:
@@ -217,13 +218,23 @@ def test_files_that_are_damaged(loader, tmp_path, writer):
         assert "bytes" in loader.refusal("cifar10", tmp_path)
     for length in [*range(0, 200, 3), *range(len(content) - 60, len(content))]:
         (tmp_path / "test_batch").write_bytes(content[:length])
-        loader.refusal("cifar10", tmp_path)
+        assert ("it is cut short" if length else "it is empty") in loader.refusal("cifar10", tmp_path)
     pixels = content.index(images(2).tobytes())
     places, codes = [place for place in range(len(content)) if not pixels <= place < pixels + 6144], set()
     for place in places:
         (tmp_path / "test_batch").write_bytes(content[:place] + bytes([content[place] ^ 0x11]) + content[place + 1 :])
         codes.add(loader.answer("cifar10", tmp_path)["code"])
     assert len(places) > 200 and codes == {0, 65}
+
+
+def test_of_both_versions_the_binary_one_is_read(loader, tmp_path):
+    (tmp_path / "test_batch").write_bytes(dump(batch(4), 4))
+    (tmp_path / "test_batch.bin").write_bytes(b"")
+    assert "is it empty or cut short?" in loader.refusal("cifar10", tmp_path)
+    loader.log.read()
+    (tmp_path / "test_batch.bin").write_bytes(bytes(10_000 * 3073))
+    assert loader.answer("cifar10", tmp_path)["sizes"] == [10_000]
+    assert "test_batch.bin and test_batch; the binary version is read" in loader.log.read()
 
 
 def test_what_is_missing_is_named(loader, tmp_path):

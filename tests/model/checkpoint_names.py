@@ -4,6 +4,7 @@ import random
 import pytest
 import torch
 from checkpoint_loader import Loader, float_bytes, small, states_of
+from orograph import convert
 from pytorch_li import make_resnet
 from safetensors.torch import save_file
 from torch import nn
@@ -108,6 +109,35 @@ def test_what_is_left_over_is_named_once(loader, tmp_path, save, beside, prefix)
     assert len(lines) == 1 and all(f"'{name}'" in lines[0] for name in BESIDE[beside]), lines
 
 
+LAYERS = {
+    "another shortcut": ("layer1.0.skip.0.weight", (4, 4, 1, 1)),
+    "a deeper stage": ("layer1.1.conv1.weight", (4, 4, 3, 3)),
+    "attention in a block": ("layer1.0.se.fc.weight", (2, 4)),
+    "an adapter of a layer": ("linear.lora.down.weight", (2, 4)),
+    "a mask of a layer": ("conv1.weight_mask", (4, 1, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "module.net."])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_left_over_in_the_networks_blocks_are_anothers(loader, tmp_path, layer, prefix):
+    name, shape = LAYERS[layer]
+    extra = {prefix + name: torch.zeros(shape), prefix + "epoch": torch.tensor(3), "loss.matrix": torch.ones(3, 3)}
+    path = saved(tmp_path / "weights", under(prefix) | extra)
+    message = loader.refusal(path)
+    assert f"'{prefix}{name}'" in message and "orograph.export" in message and "epoch" not in message, message
+    both = under(prefix) | extra | under("student.", OTHER.state_dict())
+    assert loader.values(saved(path, both)) == values_of(OTHER)  # the only one that fits
+
+
+def test_a_module_around_the_whole_network_is_no_block(tmp_path):
+    model = nn.ModuleDict({"backbone": small(seed=1)})
+    running = Loader(model)
+    state = model.state_dict() | {"backbone.fc_aux.weight": torch.zeros(3, 4), "loss.weight": torch.zeros(3, 3)}
+    assert running.values(saved(tmp_path / "weights", state)) == running.expected
+    running.close()
+
+
 def test_a_head_elsewhere_is_named(loader, tmp_path):
     state = {("head." if name.startswith("linear") else "backbone.") + name: tensor for name, tensor in STATE.items()}
     message = loader.refusal(saved(tmp_path / "weights", state))
@@ -135,6 +165,42 @@ def test_of_several_that_fit_the_prefix_chooses(loader, tmp_path, save, first, s
     assert loader.values(f"{path}#prefix={second}") == values_of(OTHER)
     assert loader.values(f"{path}#prefix={second.removesuffix('.')}") == values_of(OTHER)
     assert "'nobody.'" in loader.refusal(f"{path}#prefix=nobody.")
+
+
+@pytest.mark.parametrize("prefix", ["größe.", "网络.", "a#b.", "#.", "a b.", "a/b.", "a'b.", 30 * "deep.", 100 * "d" + "."])
+def test_advice_can_be_followed(loader, tmp_path, prefix):
+    path = saved(tmp_path / "weights", under(prefix) | under("other.", OTHER.state_dict()))
+    assert f"{path}#prefix={prefix}" in loader.refusal(path)
+    assert loader.values(f"{path}#prefix={prefix}") == loader.expected
+    assert convert.main([f"{path}#prefix={prefix}", f"{tmp_path}/new"]) == 0
+    assert loader.values(tmp_path / "new") == loader.expected
+    assert loader.values(saved(tmp_path / "weights", under(prefix))) == loader.expected
+
+
+UNTYPED = {"a\nb.": "a\\nb.", "\x1b[31m.": "\\x1b[31m.", "\u202ea.": "\\xe2\\x80\\xaea.", "a#key=b.": "a#key=b."}
+
+
+@pytest.mark.parametrize("prefix,shown", UNTYPED.items())
+def test_a_prefix_that_cannot_be_typed_goes_through_convert(loader, tmp_path, prefix, shown):
+    path = saved(tmp_path / "weights", under(prefix) | under("other.", OTHER.state_dict()))
+    message = loader.refusal(path)
+    assert f"'{shown}'" in message and "orograph.convert" in message and f"#prefix={shown}" not in message, message
+    assert convert.main([str(path), f"{tmp_path}/new", "--prefix", prefix]) == 0
+    assert loader.values(tmp_path / "new") == loader.expected
+
+
+def test_a_choice_is_made_once(loader, tmp_path):
+    path = saved(tmp_path / "weights", under("a.") | under("b."))
+    for choices in ("#prefix=a.#prefix=b.", "#key=a#key=b", "#bend=0#bend=0", "#prefix=a.#bend=", "#key="):
+        assert "no more than once" in loader.refusal(f"{path}{choices}", code=78)
+
+
+def test_thousands_that_fit_are_refused_at_once(loader, tmp_path):
+    names = [f"models.{k}." for k in range(2000)]
+    path = saved(tmp_path / "weights", {name: tensor for prefix in names for name, tensor in under(prefix).items()})
+    message = loader.refusal(path)
+    assert message.count("#prefix=") == 3 and "or another" in message, message
+    assert loader.values(f"{path}#prefix=models.3.") == loader.expected
 
 
 def test_a_prefix_beside_keys_and_wrappers(loader, tmp_path):
@@ -236,6 +302,14 @@ def test_a_part_of_another_architecture_is_no_fit(resnet20, tmp_path, prefix, ex
     for rename in (str, torchvision):
         state = {rename(name): tensor for name, tensor in random_model("resnet20").state_dict().items()}
         assert "resnet20" in running.refusal(saved(tmp_path / "weights", under(prefix, state) | extra))
+    running.close()
+
+
+def test_a_shortcut_of_another_name_is_no_fit(tmp_path):
+    running = Loader(make_resnet("resnet20_noshort", 1, 10))
+    state = {name.replace("shortcut", "skip"): tensor for name, tensor in random_model("resnet20").state_dict().items()}
+    message = running.refusal(saved(tmp_path / "weights", state))
+    assert "layer2.0.skip.0.weight" in message and "another network was trained" in message, message
     running.close()
 
 

@@ -332,6 +332,8 @@ def test_bends_of_a_curve(tmp_path, make, bends):
     for bend in range(bends):
         expected = bend_by_order(curve, model, bend, bends)
         assert running.values(f"{tmp_path}/curve.pt#bend={bend}") == expected
+        assert convert.main([f"{tmp_path}/curve.pt#bend={bend}", str(tmp_path / "new")]) == 0
+        assert running.values(tmp_path / "new") == expected
         seen.add(expected)
     assert len(seen) == bends
     assert ("batch-norm" in running.new_log()) == bool(states_of(model))
@@ -360,6 +362,11 @@ def test_legacy_files_are_converted(loader, tmp_path, capsys):
     assert convert.main([str(old), str(new)]) == 0
     assert load_file(new).keys() == STATE.keys()
     assert list(tmp_path.iterdir()) != [] and not list(tmp_path.glob(".*"))
+    for protocol in range(1, 6):
+        torch.save(STATE, old, _use_new_zipfile_serialization=False, pickle_protocol=protocol)
+        assert "written by torch.save" in loader.refusal(old)
+        assert convert.main([str(old), str(new)]) == 0
+        assert loader.values(new) == loader.expected
 
 
 class Attributes(dict):
@@ -464,8 +471,10 @@ def test_prefixes_and_keys_are_converted(loader, tmp_path, capsys):
         assert convert.main([*choice, str(tmp_path / "new")]) == 0
         assert load_file(tmp_path / "new").keys() == STATE.keys()
     assert convert.main([f"{tmp_path}/old#prefix=nobody", str(tmp_path / "no")]) == 65
-    assert "student, teacher" in capsys.readouterr().err
-    assert convert.main([f"{tmp_path}/old#bend=1", str(tmp_path / "no")]) == 64
+    assert "'student', 'teacher'" in capsys.readouterr().err
+    assert convert.main([f"{tmp_path}/old#bend=1", str(tmp_path / "no")]) == 65
+    assert convert.main([f"{tmp_path}/old#bend=x", str(tmp_path / "no")]) == 64
+    assert convert.main([f"{tmp_path}/old#key=weights#key=ema", str(tmp_path / "no")]) == 64
     assert convert.main([str(tmp_path / "new"), str(tmp_path / "again")]) == 0  # of safetensors
     assert loader.values(tmp_path / "again") == loader.expected
 
@@ -474,6 +483,69 @@ def test_a_key_is_converted(loader, tmp_path):
     torch.save({"a": {"b": STATE}, "c": 1}, tmp_path / "deep.pt")
     assert convert.main([str(tmp_path / "deep.pt"), str(tmp_path / "new"), "--key", "a.b"]) == 0
     assert loader.values(tmp_path / "new") == loader.expected
+
+
+AVERAGE = {name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in STATE.items()}
+AS_ARRAYS = {name: tensor.numpy() for name, tensor in STATE.items()}
+# Of each the program takes one; convert the same, or (False) it does not guess.
+CHOICES = {
+    "a counter beside the average": ({"module": STATE, "averages": AVERAGE | {"n_averaged": torch.tensor(3)}}, True),
+    "the top": (dict(STATE) | {"net": AVERAGE}, True),
+    "the top last": ({"net": AVERAGE} | dict(STATE), True),
+    "weights of a loss": ({"weights": {"class_weights": torch.ones(10)}, "mymodel": STATE}, True),
+    "weights of a loss named weight": ({"loss": {"weight": torch.ones(10)}, "mymodel": STATE}, True),
+    "a usual and an unusual key": ({"averages": AVERAGE, "deep": {"model": STATE}}, True),
+    "a smaller one within a larger": ({"model": STATE, "everything": AVERAGE | {f"x{k}": torch.zeros(1) for k in range(40)}}, False),
+    "arrays under the more usual key": ({"model": AS_ARRAYS, "ema": AVERAGE}, False),
+    "two nested ones": ({"a": {"model": STATE}, "b": {"model": AVERAGE}}, False),
+}
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_converting_takes_what_the_program_takes(loader, tmp_path, capsys, case):
+    content, is_clear = CHOICES[case]
+    torch.save(content, tmp_path / "old")
+    code = convert.main([f"{tmp_path}/old", f"{tmp_path}/new"])
+    said = capsys.readouterr().err
+    if is_clear:
+        assert code == 0 and "taken those under" in said
+        assert loader.values(tmp_path / "new") == loader.values(tmp_path / "old")
+    else:
+        assert code == 65 and len(said.splitlines()) == 1 and said.count("#key=") == 2, said
+
+
+@pytest.mark.parametrize("content", [{0: STATE, "epoch": 3}, {"folds": [STATE]}, {"net": AS_ARRAYS}, [[STATE]], MODEL, []])
+def test_a_refusal_says_what_to_try(loader, tmp_path, content):
+    """Forms that only convert reads."""
+    torch.save(content, tmp_path / "old")
+    message = loader.refusal(tmp_path / "old")
+    assert "orograph.convert" in message and not message.endswith(": ") and ": ;" not in message, message
+    if content:
+        assert convert.main([f"{tmp_path}/old", f"{tmp_path}/new"]) == 0
+        assert loader.values(tmp_path / "new") == loader.expected
+
+
+UNREADABLE = {
+    "sparse": lambda: torch.eye(10).to_sparse(),
+    "CSR": lambda: torch.eye(10).to_sparse_csr(),
+    "quantised": lambda: torch.quantize_per_tensor(torch.ones(10), 0.1, 0, torch.qint8),
+    "meta": lambda: torch.ones(10, device="meta"),
+    "conjugated": lambda: torch.ones(10, dtype=torch.complex64).conj(),
+    "negated": lambda: torch.ones(10, dtype=torch.complex64).conj().imag,
+    "of nine dimensions": lambda: torch.ones([1] * 9),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_is_refused_only_where_it_is_needed(loader, tmp_path, kind):
+    torch.save(dict(STATE) | {"beside": UNREADABLE[kind]()}, tmp_path / "weights")
+    assert loader.values(tmp_path / "weights") == loader.expected
+    assert convert.main([f"{tmp_path}/weights", f"{tmp_path}/new"]) == 0
+    assert loader.values(tmp_path / "new") == loader.expected
+    torch.save(dict(STATE) | {"linear.bias": UNREADABLE[kind]()}, tmp_path / "weights")
+    words = "has shape" if "nine" in kind else "negated view" if kind in ("conjugated", "negated") else "is sparse, quantised or without"
+    message = loader.refusal(tmp_path / "weights")
+    assert "linear.bias" in message and words in message and "conv1" not in message, message
 
 
 class Runs:

@@ -5,12 +5,11 @@
 
 namespace orograph {
 
-// A name from a file in quotes, fit for a one-line message: whatever is not printable ASCII as '?', and no more than 80 characters.
-inline std::string quote(std::string_view name) {
-    constexpr std::size_t longest = 80;
-    std::string out = "'";
-    for (const char c : name.substr(0, longest)) out += c >= ' ' && c <= '~' ? c : '?';
-    return out + (name.size() > longest ? "...'" : "'");
-}
+// A text from a file, fit for a one-line message: UTF-8 as it is, control characters and what turns a line's direction or breaks it, and
+// bytes that are no UTF-8, as "\n", "\x1b".
+std::string escape(std::string_view text);
+
+// A name from a file in quotes, escaped, and no more than 80 characters of it.
+std::string quote(std::string_view name);
 
 }  // namespace orograph
