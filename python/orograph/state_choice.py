@@ -4,7 +4,6 @@
 
 import re
 import sys
-from collections import Counter
 from pathlib import Path
 
 from .errors import ExitCode, OrographError
@@ -40,14 +39,9 @@ def usualness(key: str) -> int:
     return USUAL_KEYS.index(last) if last in USUAL_KEYS else len(USUAL_KEYS)
 
 
-def kinds(state: dict) -> list:
-    """What no renaming of layers changes."""
-    return [(name.rpartition(".")[2], tuple(tensor.shape)) for name, tensor in weights_in(state).items()]
-
-
-def is_within(part: dict, whole: dict) -> bool:
-    """Whether a network whose tensors are the part's could be in the whole, too."""
-    return Counter(kinds(part)) <= Counter(kinds(whole))
+def layers(state: dict) -> set:
+    """Of matrices and convolutions what no renaming of layers changes."""
+    return {(name.rpartition(".")[2], tuple(tensor.shape)) for name, tensor in weights_in(state).items() if tensor.ndim > 1}
 
 
 def unclear(found: dict, path: Path):
@@ -69,12 +63,13 @@ def choose_key(found: dict, key: str | None, path: Path, readable: set) -> str:
     small = [name for name in order if sizes[name] * FAR < sizes[fullest]]
     chosen = order[0]
     if len(small) == len(found) - 1:  # the fullest has far more than every other
-        if any(usualness(name) < usualness(fullest) and is_within(found[name], found[fullest]) for name in small):
+        # A network in both would be taken where the program finds it first.
+        if any(usualness(name) < usualness(fullest) and layers(found[name]) & layers(found[fullest]) for name in small):
             unclear(found, path)
         chosen = fullest
     elif chosen in small or usualness(order[1]) == usualness(chosen):
         unclear(found, path)
-    if chosen not in readable and any(sizes[name] * FAR >= sizes[chosen] for name in found if name in readable):
+    if chosen not in readable and any(layers(found[name]) & layers(found[chosen]) for name in readable & found.keys()):
         unclear(found, path)
     print(f"of the tensors under {keys_of(found)} taken those under {name_of(chosen)}; --key takes others", file=sys.stderr)
     return chosen

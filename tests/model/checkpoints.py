@@ -487,6 +487,8 @@ def test_a_key_is_converted(loader, tmp_path):
 
 AVERAGE = {name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in STATE.items()}
 AS_ARRAYS = {name: tensor.numpy() for name, tensor in STATE.items()}
+LARGE = AVERAGE | {f"x{k}": torch.zeros(1) for k in range(80)}
+OTHER_SHAPES = {name: tensor for name, tensor in small(width=7).state_dict().items() if name.startswith(("conv1", "layer1"))}
 # Of each the program takes one; convert the same, or (False) it does not guess.
 CHOICES = {
     "a counter beside the average": ({"module": STATE, "averages": AVERAGE | {"n_averaged": torch.tensor(3)}}, True),
@@ -495,7 +497,9 @@ CHOICES = {
     "weights of a loss": ({"weights": {"class_weights": torch.ones(10)}, "mymodel": STATE}, True),
     "weights of a loss named weight": ({"loss": {"weight": torch.ones(10)}, "mymodel": STATE}, True),
     "a usual and an unusual key": ({"averages": AVERAGE, "deep": {"model": STATE}}, True),
-    "a smaller one within a larger": ({"model": STATE, "everything": AVERAGE | {f"x{k}": torch.zeros(1) for k in range(40)}}, False),
+    "a smaller one within a larger": ({"model": STATE, "everything": LARGE}, False),
+    "a smaller one with more beside it": ({"model": dict(STATE) | {"y": torch.zeros(1)}, "everything": LARGE}, False),
+    "a smaller one of other shapes": ({"model": OTHER_SHAPES, "everything": LARGE}, True),
     "arrays under the more usual key": ({"model": AS_ARRAYS, "ema": AVERAGE}, False),
     "two nested ones": ({"a": {"model": STATE}, "b": {"model": AVERAGE}}, False),
 }
