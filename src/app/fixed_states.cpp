@@ -2,6 +2,7 @@
 
 #include "orograph/core/log.hpp"
 #include "orograph/core/quote.hpp"
+#include "orograph/core/text.hpp"
 #include "orograph/model/forward.hpp"
 
 #include <algorithm>
