@@ -2,6 +2,7 @@
 #include "orograph/core/cores.hpp"
 #include "orograph/core/error.hpp"
 #include "orograph/core/log.hpp"
+#include "orograph/core/standard_descriptors.hpp"
 #include "orograph/core/stop.hpp"
 #include "orograph/par/communicator.hpp"
 #include "orograph/par/environment.hpp"
@@ -23,15 +24,15 @@ using orograph::ExitCode;
     std::_Exit(static_cast<int>(code));
 }
 
-// Where every rank failed, all leave in order and rank 0 speaks for them; where only some did, the others would wait for ever, so the job
-// is aborted.
-int fail(const orograph::Error& error, int rank) {
+// Where every rank failed, all leave in order and rank 0 speaks for them by its exit code, too; where only some did, the others would wait
+// for ever, so the job is aborted.
+int fail(const orograph::Error& error, bool speaks) {
     const auto world = orograph::par::Communicator::world();
     constexpr double patience_s = 2;
     if (orograph::par::all_arrive(world, patience_s)) {
         orograph::log::error(error.what());
         if (error.code() == ExitCode::io) leave_at_once(world, error.code());
-        return rank == 0 ? static_cast<int>(error.code()) : 0;
+        return speaks ? static_cast<int>(error.code()) : 0;
     }
     orograph::log::self(orograph::log::Level::error, error.what());
     orograph::par::abort(static_cast<int>(error.code()));
@@ -43,6 +44,7 @@ int run(int argc, char** argv, std::optional<orograph::par::Environment>& mpi) {
     using Ranks = orograph::app::Command::Ranks;
     using orograph::par::Start;
     const auto launch = orograph::par::read_launch();
+    const bool is_alone = launch.start != Start::joined;  // and ends with a code of its own
     int rank = launch.rank;
     int status = 0;
     orograph::log::configure(orograph::log::Level::info, rank);
@@ -53,15 +55,16 @@ int run(int argc, char** argv, std::optional<orograph::par::Environment>& mpi) {
         if (mpi) rank = world.rank();
         if (command.ranks == Ranks::one && launch.start == Start::unjoined) rank = 0;  // each task is a process like any other
         orograph::log::configure(orograph::log::Level::info, rank);
-        if (mpi || rank == 0) status = static_cast<int>(command.run(launch, world));
+        if (mpi || is_alone || rank == 0) status = static_cast<int>(command.run(launch, world));
     });
-    if (error) return fail(*error, rank);
-    return rank == 0 ? status : 0;
+    if (error) return fail(*error, rank == 0 || is_alone);
+    return rank == 0 || is_alone ? status : 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+    orograph::occupy_standard_descriptors();
     orograph::tune_malloc();
     orograph::install_stop_handlers();
     std::optional<orograph::par::Environment> mpi;

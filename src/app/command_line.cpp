@@ -75,6 +75,7 @@ ExitCode run_job(const par::Launch& launch, const par::Communicator& world, std:
                       "name a configuration file (orograph surface --dump-default prints one)");
     const bool unjoined = launch.start == par::Start::unjoined;
     OROGRAPH_VALIDATE(!job || !unjoined, ExitCode::unavailable, launch.trouble);
+    if (launch.rank > 0 && unjoined) return ExitCode::done;  // the first of the tasks checks
     const auto text = read_text(world, options.config_path);
     const auto config = read_config(job ? *job : job_named_in(text, options.config_path), text, options.config_path, options.overrides);
     log::configure(log::level_from(config.run.log), world.rank());

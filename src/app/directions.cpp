@@ -1,5 +1,7 @@
 #include "directions.hpp"
 
+#include "fixed_states.hpp"
+
 #include "orograph/core/text.hpp"
 #include "orograph/landscape/curve.hpp"
 #include "orograph/landscape/plane.hpp"
@@ -107,9 +109,11 @@ void load_plane(const Config& config, Inputs& inputs) {
     x.weights = points.w2;
     y.weights = points.w1;
     inputs.weights_source = points.w0;
-    inputs.weights = model::load_weights(points.w0, inputs.network);
-    const auto plane = landscape::plane_through(inputs.weights, model::load_weights(points.w1, inputs.network),
-                                                model::load_weights(points.w2, inputs.network), x, y);
+    std::vector<model::Weights> weights;
+    for (const auto& point : {points.w0, points.w1, points.w2}) weights.push_back(model::load_weights(point, inputs.network));
+    if (x.space == landscape::Space::parameters) warn_of_fixed_states(inputs.network, inputs.recalibration.has_value(), weights);
+    inputs.weights = weights[0];
+    const auto plane = landscape::plane_through(weights[0], weights[1], weights[2], x, y);
     inputs.axes = {axis_of("x", config.grid.x, plane.width), axis_of("y", config.grid.y, plane.height)};
     inputs.places.push_back({"plane",
                              "points",

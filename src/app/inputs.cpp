@@ -1,6 +1,7 @@
 #include "inputs.hpp"
 
 #include "directions.hpp"
+#include "fixed_states.hpp"
 
 #include "orograph/core/log.hpp"
 #include "orograph/core/text.hpp"
@@ -124,6 +125,7 @@ Inputs load_inputs(const Config& config) {
     if (config.job == Job::curve) {
         inputs.curve = load_curve(curve_source_of(config.curve, config.model.architecture), inputs.network);
         inputs.weights = inputs.curve->weights.front();
+        warn_of_fixed_states(inputs.network, inputs.recalibration.has_value(), inputs.curve->weights);
         inputs.axes.push_back(axis_of("t", config.grid.t));
     } else if (config.directions.x.kind == "plane") {
         load_plane(config, inputs);

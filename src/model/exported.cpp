@@ -89,6 +89,8 @@ private:
             require(tensor.dtype == "F32", "the tensor ", quote(name), " is ", tensor.dtype, " instead of F32");
             const auto count = static_cast<std::int64_t>(tensor.data.size() / sizeof(float));
             require(count > 0, "the tensor ", quote(name), " is empty");
+            require(name.find('/') == std::string::npos, "the tensor ", quote(name),
+                    " has a slash in its name, which divides names in HDF5; ", "name the module in Python otherwise");
             require(refs_.emplace(name, TensorRef{place, specs.size(), 0}).second, "the tensor ", quote(name), " is named twice");
             specs.push_back({name, tensor.shape, offset, count});
             offset += count;

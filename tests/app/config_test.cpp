@@ -201,7 +201,7 @@ TEST(Config, FaultsOfCurvesAndPlanesAreClear) {
         {Job::surface, minimal + plane + "curve: {kind: checkpoints, files: [a, b]}", {"checkpoints is for job curve"}},
         {Job::surface,
          minimal + "directions: {x: {kind: plane, weights: a, space: states}, y: {kind: plane, weights: b}}",
-         {"directions.x.space", "recalibrate"}},
+         {"directions.x.space is states", "set directions.x.space: parameters"}},
         {Job::surface,
          minimal + "directions: {x: {kind: towards, weights: a, space: states}}\nevaluate: {batch_norm: recalibrate}",
          {"batch_norm", "space: states"}},

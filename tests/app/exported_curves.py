@@ -228,6 +228,31 @@ def check_surfaces(folder: Path, data: dict) -> None:
         compare("a bezier", point, data, lambda split, field: file[f"{split}_{'nll' if field == 'loss' else field}"][3])
 
 
+class Scaled(Network):
+    """A float buffer that is no statistics of a batch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.rand(1, 12, 1, 1) + 0.5)
+
+    def body(self, x):
+        return F.silu(x) * self.scale
+
+
+def check_fixed_states(folder: Path, data: dict) -> None:
+    """Buffers in which the ends differ stay the first one's, and the program says so once; of equal ones it says nothing."""
+    models, files = export(folder, Scaled, 2)
+    for ends, warned in ((files, 1), (files[:1] * 2, 0)):
+        config = config_of(folder, "curve", f"scaled-{warned}", files[0], curve={"kind": "segment", "ends": ends}, grid={"t": [0, 1, 3]})
+        result = run(PROGRAM, ["curve", write_config(folder / "scaled.yaml", config)], ranks=2)
+        said = [line for line in result.stderr.splitlines() if "unlike buffers" in line]
+        expect(result.returncode == 0 and len(said) == warned, f"{ends}: {result.returncode} {result.stderr[-800:]}")
+        expect(all("'scale'" in line and "running_mean" not in line for line in said), said)
+    with h5py.File(folder / "scaled-1-curve.h5") as file:
+        end = recalibrate(at(models, [0, 1]), data["train"][0])
+        compare("an end with the other's buffer", end, data, lambda split, field: file[f"{split}_{'nll' if field == 'loss' else field}"][2])
+
+
 def refused(folder: Path, code: int, words: list, config: dict) -> None:
     for ranks in (0, 2):
         result = run(PROGRAM, [config["job"], write_config(folder / "refused.yaml", config)], ranks)
@@ -267,6 +292,7 @@ def main() -> None:
             operators = {node["operator"] for node in json.loads(file.metadata()["orograph.graph"])["nodes"]}
         expect("aten::_native_batch_norm_legit_no_training" in operators, f"the functional form was not tested: {operators}")
         check_surfaces(folder, data)
+        check_fixed_states(folder, data)
         check_refusals(folder)
     report_checks(at_least=120)
 

@@ -145,12 +145,25 @@ def check_unjoined(config: Path, folder: Path) -> None:
             lines = start_alone(job, config, code=69, **step_of_slurm(2, **more)).stderr.splitlines()
             named = [word in lines[0] for word in ("Slurm started 2 tasks", "srun --mpi=pmix", "unset SLURM_STEP_ID")]
             expect(len(lines) == 1 and all(named), lines)
-        result = start_alone("surface", config, **{**step_of_slurm(2, task=1), **more, **({"PMI_RANK": "1"} if more else {})})
+        result = start_alone("surface", config, code=69, **{**step_of_slurm(2, task=1), **more, **({"PMI_RANK": "1"} if more else {})})
         expect(not result.stdout and not result.stderr, f"task 1: {result.stdout} {result.stderr}")
         result = start_alone("check", config, **step_of_slurm(2, **more))
         expect("is valid" in result.stdout and len(warnings_of(result)) == 1 and "srun --mpi=pmix" in result.stderr, result.stderr)
         expect(not start_alone("check", config, **step_of_slurm(2, task=1)).stdout, "check of task 1")
     expect(not list(folder.glob("*.h5")), "nothing is written")
+
+
+def check_closed_descriptors(folder: Path) -> None:
+    """A file that the program opens gets none of their numbers, or what is logged would be written into it."""
+    for closed in ("2>&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        file = folder / "closed.h5"
+        file.unlink(missing_ok=True)
+        config = write_config(folder / "closed.yaml", surface_config(folder, grid={"x": [-1, 1, 3], "y": [-1, 1, 2]}, output={"file": str(file)}))
+        start(["bash", "-c", f'exec "$0" surface "$1" {closed}', PROGRAM, config])
+        whole = file.read_bytes()
+        start(["bash", "-c", f'exec "$0" surface "$1" --set evaluate.loss=mse {closed}', PROGRAM, config], code=65)
+        expect(file.read_bytes() == whole, f"{closed}: a refused job changed the file")
+        start_alone("verify", file)
 
 
 def check_mpirun(config: Path) -> None:
@@ -190,6 +203,7 @@ def main() -> None:
         check_bindings(config)
         check_without_mpi(config, folder)
         check_unjoined(config, folder)
+        check_closed_descriptors(folder)
         check_mpirun(config)
         check_readme()
     report_checks(120)
