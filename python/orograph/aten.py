@@ -6,20 +6,10 @@ from dataclasses import dataclass, field
 
 from .export_places import place_of_node
 from .export_rules import RULES, refusal
-
+from .export_values import VALUES, Unfit, UnfitAsWritten, affine, with_numbers
 
 DROPOUTS = ("aten::dropout_", "aten::feature_dropout_", "aten::alpha_dropout_")  # in evaluation they change nothing
-
-
 STATISTICS = (3, 4)  # the arguments of a batch norm that are its running mean and variance
-
-
-class Unfit(Exception):
-    """Why a graph cannot be written, in words."""
-
-
-class UnfitAsWritten(Unfit):
-    """The same of a graph whose functional form may do."""
 
 
 @dataclass
@@ -165,12 +155,12 @@ class Reader:
         aten, signature = self.torch.ops.aten, self.traced.graph_signature
         if node.target not in (aten.batch_norm.default, aten.instance_norm.default, aten._native_batch_norm_legit_no_training.default):
             return True
-        names = [self.tensors.get(self.origin(argument).name) if isinstance(argument, self.torch.fx.Node) else None for argument in node.args]
-        if names[3] not in self.traced.state_dict:
+        weight, mean = [argument and self.tensors.get(self.origin(argument).name) for argument in (node.args[1], node.args[3])]
+        if mean not in self.traced.state_dict:
             return True
-        owner = self.model.get_submodule(names[3].rpartition(".")[0])
+        owner = self.model.get_submodule(mean.rpartition(".")[0])
         instance = node.target is aten.instance_norm.default or isinstance(owner, self.torch.nn.modules.instancenorm._InstanceNorm)
-        return not instance and names[1] not in signature.buffers
+        return not instance and weight not in signature.buffers
 
     def copied(self, argument: dict, source) -> dict:
         """A copy of a state, which for the program is no state of the operator that reads it."""
@@ -199,7 +189,7 @@ class Reader:
         return target, arguments
 
     def stored_mask(self, index):
-        """The stored tensor where a mask is one, made by torch.tensor in the model's code say: the program knows how many values it chooses."""
+        """The stored tensor where a mask is one, made by torch.tensor in the model's code say, since it sets a size."""
         aten, torch = self.torch.ops.aten, self.torch
         if index is None or index.meta["val"].dtype not in (torch.bool, torch.uint8):
             return index
@@ -207,7 +197,7 @@ class Reader:
         while mask.op == "call_function" and mask.target in (aten.lift_fresh_copy.default, aten.detach.default, aten.detach_.default):
             mask = self.origin(mask.args[0])
         if mask.name not in self.tensors:
-            raise Unfit("a computed mask decides how many values there are; use torch.where, or keep the mask as a buffer")
+            raise Unfit("a size depends on values, those of a computed mask; use torch.where, or keep the mask as a buffer")
         return mask
 
     def out_of_place(self, node):
@@ -303,27 +293,6 @@ class Reader:
         return node
 
 
-def with_numbers(torch, target, arguments: list):
-    """The overload that takes numbers where `target` takes tensors, for such as are none to the program: the batch's size, infinity, True."""
-
-    def is_number(value):
-        return isinstance(value, bool) or (isinstance(value, dict) and not {"node", "tensor"} & set(value))
-
-    def kinds(overload):
-        return [(argument.name, str(argument.type)) for argument in overload._schema.arguments]
-
-    ours = kinds(target)
-    wanted = [(name, "number") if kind == "Tensor" and is_number(value) else (name, kind) for (name, kind), value in zip(ours, arguments)]
-    wanted += ours[len(arguments) :]
-    if wanted == ours:
-        return target
-    packet = target.overloadpacket
-    fitting = [overload for name in packet.overloads() if kinds(overload := getattr(packet, name)) == wanted]
-    if not fitting:
-        raise Unfit(f"{target._schema.name} takes a tensor where a number is; make it one, as x.new_full((), NUMBER) does")
-    return fitting[0]
-
-
 def needed(graph: Graph) -> list:
     """The nodes on which the logits depend."""
     wanted, kept = set(names_in(graph.output, "node")), []
@@ -355,21 +324,3 @@ def check_rules(torch, graph: Graph) -> None:
         if reason := refusal(torch, node, varies):
             source = graph.sources[node["name"]]
             raise Unfit(f"{node['operator']} is not run by the program: {reason} ({node['name']}{place_of_node(torch, source)})")
-
-
-VALUES = ("u", "zuf")  # what torch.export calls sizes and numbers that depend on values
-AFFINE_HELP = "only a multiple of the batch size, plus a constant, can be written"
-
-
-def affine(torch, size):
-    """A size that may depend on the batch's: a number, or {"batch": [a, b]} for a * B + b."""
-    if not isinstance(size, torch.SymInt) or size.node.expr.is_number:
-        return int(size)
-    expression = size.node.expr
-    symbols = list(expression.free_symbols)
-    if any(str(symbol).startswith(VALUES) for symbol in symbols):
-        raise Unfit("a size depends on values")
-    offset = expression.subs({symbol: 0 for symbol in symbols})
-    if len(symbols) != 1 or not (expression - offset).subs(symbols[0], 1).is_integer or (expression - offset).diff(symbols[0]).free_symbols:
-        raise Unfit(f"a size depends on the batch's as {expression}: {AFFINE_HELP}")
-    return {"batch": [int(expression.diff(symbols[0])), int(offset)]}

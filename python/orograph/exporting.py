@@ -11,11 +11,12 @@ import math
 import os
 from pathlib import Path
 
-from .aten import Unfit, UnfitAsWritten, functional, graph_of, names_in
+from .aten import functional, graph_of, names_in
 from .aten_run import evaluate_graph, settle_shapes
 from .errors import ExitCode, OrographError
 from .export_places import one_line, place_of_error
 from .export_rules import RULES
+from .export_values import Unfit, UnfitAsWritten
 from .plain_model import plain_copy
 from .tracing import quiet, reason_of, trace
 
@@ -23,7 +24,7 @@ VERSION = "1"
 CONSTANT_PREFIX = "orograph.constant."
 CHECKED_BATCHES = (3, 1)
 TOLERANCE = 1e-9  # of float64 logits, relative to the largest
-TOLERANCE_OF_NUMBERS = 1e-6  # of the graph's, in which a number that the model puts into a float32 tensor (x.new_tensor(0.1)) is rounded to it
+TOLERANCE_OF_NUMBERS = 1e-6  # of the graph's, in which numbers that the model makes tensors of, x.new_tensor(0.1) say, are rounded to float32
 TOLERANCE_FLOAT32 = 1e-4
 TOLERANCE_COMPLEX = 1e-6  # of a model whose complex constants stay of single precision
 
@@ -96,7 +97,7 @@ def run_once(torch, model, images) -> None:
 def check_tensors(torch, model) -> None:
     state = model.state_dict()
     if slashed := next((name for name in state if "/" in name), None):
-        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: the name of its tensor '{slashed}' holds a '/'; rename it")
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: rename its tensor '{slashed}', which has a '/'")
     parameters = dict(model.named_parameters())
     if not any(parameter.numel() for parameter in parameters.values()):
         raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: it has no parameters")
