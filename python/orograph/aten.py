@@ -163,8 +163,11 @@ class Reader:
         return not instance and weight not in signature.buffers
 
     def copied(self, argument: dict, source) -> dict:
-        """A copy of a state, which for the program is no state of the operator that reads it."""
-        shape = list(self.traced.state_dict[argument["tensor"]].shape)
+        """A copy of a state, which for the program is no state of the operator that reads it; what is none as it is."""
+        state = self.traced.state_dict.get(argument.get("tensor"))
+        if state is None:
+            return argument
+        shape = list(state.shape)
         return {"node": self.append(source, self.torch.ops.aten.clone.default, [argument], {}, [shape])}
 
     def changes_nothing(self, node) -> bool:
