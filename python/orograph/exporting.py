@@ -24,7 +24,7 @@ VERSION = "1"
 CONSTANT_PREFIX = "orograph.constant."
 CHECKED_BATCHES = (3, 1)
 TOLERANCE = 1e-9  # of float64 logits, relative to the largest
-TOLERANCE_OF_NUMBERS = 1e-6  # of the graph's, in which numbers that the model makes tensors of, x.new_tensor(0.1) say, are rounded to float32
+TOLERANCE_OF_NUMBERS = 1e-6  # of the graph's, in which numbers that become tensors (x.new_tensor(0.1)) are rounded to float32
 TOLERANCE_FLOAT32 = 1e-4
 TOLERANCE_COMPLEX = 1e-6  # of a model whose complex constants stay of single precision
 

@@ -14,8 +14,8 @@ HINT = "a model must take batches of any size (images.shape[0], not len(images))
 REASONS = {
     "data-dependent": "a number taken out of a tensor decides what it does; compute with the tensor (torch.where, x.amax())",
     "fake tensor in the exported program": "it makes a tensor in a way that torch.export does not see, through numpy say",
-    "Cannot access data pointer": "a module keeps tensors from one run to the next, as torch.nn.utils.weight_norm of a recurrent network does "
-    "(torch.nn.utils.remove_weight_norm takes it off)",
+    "Cannot access data pointer": "a module keeps tensors from one run to the next, "
+    "as torch.nn.utils.weight_norm of a recurrent network does (torch.nn.utils.remove_weight_norm takes it off)",
 }
 CHATTER = re.compile(
     r"For more information|Suggested fixes|The error above occurred|If you're using |If you suspect|Please file an issue|"
