@@ -6,17 +6,10 @@ from dataclasses import dataclass, field
 
 from .export_places import place_of_node
 from .export_rules import RULES, refusal
-
+from .export_values import VALUES, Unfit, UnfitAsWritten, affine, with_numbers
 
 DROPOUTS = ("aten::dropout_", "aten::feature_dropout_", "aten::alpha_dropout_")  # in evaluation they change nothing
-
-
-class Unfit(Exception):
-    """Why a graph cannot be written, in words."""
-
-
-class UnfitAsWritten(Unfit):
-    """The same of a graph whose functional form may do."""
+STATISTICS = (3, 4)  # the arguments of a batch norm that are its running mean and variance
 
 
 @dataclass
@@ -34,17 +27,30 @@ def functional(traced):
     return traced.run_decompositions({})
 
 
-def graph_of(torch, traced) -> Graph:
+def graph_of(torch, traced, model) -> Graph:
     """Unfit where the graph does what the file cannot say, or the program does not take."""
-    graph = Reader(torch, traced).read()
+    refuse_autocast(torch, traced)
+    graph = Reader(torch, traced, model).read()
     graph.nodes = needed(graph)
     check_rules(torch, graph)
     return graph
 
 
+def refuse_autocast(torch, traced) -> None:
+    """The functional form no longer shows it."""
+    for module in traced.graph_module.modules():
+        for node in getattr(module, "graph", torch.fx.Graph()).nodes:
+            if isinstance(node.target, torch._ops.HigherOrderOperator) and node.target.name() == "wrap_with_autocast":
+                device, _, enabled = node.args[:3]
+                inner = next(getattr(module, argument.target) for argument in node.args if isinstance(argument, torch.fx.Node))
+                first = next((part for part in inner.graph.nodes if part.op == "call_function"), node)
+                if device == "cpu" and enabled:
+                    raise Unfit(f"it runs under autocast{place_of_node(torch, first)}; export it without")
+
+
 class Reader:
-    def __init__(self, torch, traced):
-        self.torch, self.traced, self.graph = torch, traced, Graph()
+    def __init__(self, torch, traced, model):
+        self.torch, self.traced, self.model, self.graph = torch, traced, model, Graph()
         signature = traced.graph_signature
         self.tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
         self.same = {}  # a node -> the one whose value it has
@@ -64,12 +70,16 @@ class Reader:
         return self.graph
 
     def finish(self, node) -> None:
-        changed = list(self.traced.graph_signature.buffers_to_mutate.values())
+        signature = self.traced.graph_signature
+        changed = [*signature.buffers_to_mutate.values(), *signature.parameters_to_mutate.values()]
         if changed:
-            raise Unfit(f"it changes its buffer '{changed[0]}' as it evaluates")
-        if len(node.args[0]) != 1:
-            raise Unfit(f"it gives {len(node.args[0])} tensors instead of the logits alone")
-        self.graph.output = self.encode(node.args[0][0])
+            kind = "parameter" if changed[0] in signature.parameters else "buffer"
+            raise Unfit(f"it changes its {kind} '{changed[0]}' as it evaluates")
+        # Beside them may be the images, where the model changes them in place.
+        results = [result for spec, result in zip(signature.output_specs, node.args[0]) if spec.kind.name == "USER_OUTPUT"]
+        if len(results) != 1:
+            raise Unfit(f"it gives {len(results)} tensors instead of the logits alone")
+        self.graph.output = self.encode(results[0])
 
     def visit(self, node, module) -> None:
         """`module`: the graph's, which holds the graphs that it calls."""
@@ -88,12 +98,8 @@ class Reader:
         name = node.target.name()
         if name not in ("wrap_with_set_grad_enabled", "wrap_with_autocast"):
             raise Unfit(f"it calls {name}, which is no operator of ATen")
-        settings = [argument for argument in node.args if not isinstance(argument, self.torch.fx.Node)]
         first = next(k for k, argument in enumerate(node.args) if isinstance(argument, self.torch.fx.Node))
         inner = getattr(module, node.args[first].target)
-        if name == "wrap_with_autocast" and settings[0] == "cpu" and settings[2]:
-            first_part = next(part for part in inner.graph.nodes if part.op == "call_function")
-            raise Unfit(f"it runs under autocast{place_of_node(self.torch, first_part)}; export it without")
         arguments = iter(node.args[first + 1 :])
         for part in inner.graph.nodes:
             if part.op == "placeholder":
@@ -122,27 +128,47 @@ class Reader:
         target = self.out_of_place(node)
         self.note_views(node, target)
         portable, arguments = self.portable(target, node.args)
-        name = self.name_of(node)
-        self.graph.sources[name] = node
-        self.graph.nodes.append(
-            {
-                "name": name,
-                "operator": portable._schema.name,
-                "overload": portable._schema.overload_name,
-                "arguments": [self.encode(argument) for argument in arguments],
-                "keywords": {key: self.encode(value) for key, value in node.kwargs.items()},
-                "shapes": self.shapes(node),
-            }
-        )
+        arguments = [self.encode(argument) for argument in arguments]
+        if not self.is_batch_norm(node):
+            arguments = [self.copied(argument, node) if k in STATISTICS else argument for k, argument in enumerate(arguments)]
+        portable = with_numbers(torch, portable, arguments)
+        keywords = {key: self.encode(value) for key, value in node.kwargs.items()}
+        self.names[node] = self.append(node, portable, arguments, keywords, self.shapes(node))
         if target is not node.target:
             self.changed[self.origin(node.args[0])] = node
 
-    def name_of(self, node) -> str:
-        taken, name = set(self.names.values()), node.name
-        while name in taken:
+    def append(self, node, target, arguments: list, keywords: dict, shapes: list) -> str:
+        """The name, which no other has, of a new node that `node` is the source of."""
+        name = node.name
+        while name in self.graph.sources or name == self.graph.input:
             name += "_"
-        self.names[node] = name
+        self.graph.sources[name] = node
+        operator_name, overload = target._schema.name, target._schema.overload_name
+        self.graph.nodes.append(
+            {"name": name, "operator": operator_name, "overload": overload, "arguments": arguments, "keywords": keywords, "shapes": shapes}
+        )
         return name
+
+    def is_batch_norm(self, node) -> bool:
+        """Whether it has the running statistics of one: not of an instance norm, which is written as a batch norm, nor of a frozen one, the
+        weights of which are buffers."""
+        aten, signature = self.torch.ops.aten, self.traced.graph_signature
+        if node.target not in (aten.batch_norm.default, aten.instance_norm.default, aten._native_batch_norm_legit_no_training.default):
+            return True
+        weight, mean = [argument and self.tensors.get(self.origin(argument).name) for argument in (node.args[1], node.args[3])]
+        if mean not in self.traced.state_dict:
+            return True
+        owner = self.model.get_submodule(mean.rpartition(".")[0])
+        instance = node.target is aten.instance_norm.default or isinstance(owner, self.torch.nn.modules.instancenorm._InstanceNorm)
+        return not instance and weight not in signature.buffers
+
+    def copied(self, argument: dict, source) -> dict:
+        """A copy of a state, which for the program is no state of the operator that reads it; what is none as it is."""
+        state = self.traced.state_dict.get(argument.get("tensor"))
+        if state is None:
+            return argument
+        shape = list(state.shape)
+        return {"node": self.append(source, self.torch.ops.aten.clone.default, [argument], {}, [shape])}
 
     def changes_nothing(self, node) -> bool:
         """Whether it is a cast or a move to what the tensor is already, which stays true in whatever type the network runs."""
@@ -160,8 +186,22 @@ class Reader:
         if target is aten.copy.default and arguments[0].meta["val"].dtype == arguments[1].meta["val"].dtype:
             return aten.expand_as.default, (arguments[1], arguments[0])
         if target is aten.instance_norm.default and arguments[3] is not None and arguments[5] is False:
-            return aten.batch_norm.default, arguments  # with its running statistics it is one
+            return aten.batch_norm.default, arguments  # with its running statistics it computes what one does
+        if target in (aten.index.Tensor, aten._unsafe_index.Tensor):
+            return target, (arguments[0], [self.stored_mask(index) for index in arguments[1]])
         return target, arguments
+
+    def stored_mask(self, index):
+        """The stored tensor where a mask is one, made by torch.tensor in the model's code say, since it sets a size."""
+        aten, torch = self.torch.ops.aten, self.torch
+        if index is None or index.meta["val"].dtype not in (torch.bool, torch.uint8):
+            return index
+        mask = self.latest(index)
+        while mask.op == "call_function" and mask.target in (aten.lift_fresh_copy.default, aten.detach.default, aten.detach_.default):
+            mask = self.origin(mask.args[0])
+        if mask.name not in self.tensors:
+            raise Unfit("a size depends on values, those of a computed mask; use torch.where, or keep the mask as a buffer")
+        return mask
 
     def out_of_place(self, node):
         """The operator that gives what this one writes into its first argument, which nothing else sees but by the argument's name."""
@@ -172,7 +212,8 @@ class Reader:
         packet = getattr(self.torch.ops.aten, schema.name.removeprefix("aten::").removesuffix("_"), None)
         target = getattr(packet, schema.overload_name or "default", None)
         first = self.origin(node.args[0])
-        safe = first.op == "call_function" and (first not in self.viewed or schema.name in DROPOUTS)
+        owned = first.op == "call_function" or first.name == self.graph.input
+        safe = owned and (first not in self.viewed or schema.name in DROPOUTS)
         if len(written) != 1 or not schema.name.endswith("_") or target is None or not safe:
             raise UnfitAsWritten(f"{schema.name} works in place on what others may see")
         return target
@@ -232,17 +273,8 @@ class Reader:
         if name in self.traced.state_dict:
             raise Unfit(f"'{name}' is complex; keep it as real numbers, and use torch.view_as_complex")
         if node not in self.names:
-            self.graph.nodes.append(
-                {
-                    "name": self.name_of(node),
-                    "operator": "aten::view_as_complex",
-                    "overload": "",
-                    "arguments": [{"tensor": name}],
-                    "keywords": {},
-                    "shapes": [list(value.shape)],
-                }
-            )
-            self.graph.sources[self.names[node]] = node
+            as_complex = self.torch.ops.aten.view_as_complex.default
+            self.names[node] = self.append(node, as_complex, [{"tensor": name}], {}, [list(value.shape)])
         return {"node": self.names[node]}
 
     def origin(self, node):
@@ -295,21 +327,3 @@ def check_rules(torch, graph: Graph) -> None:
         if reason := refusal(torch, node, varies):
             source = graph.sources[node["name"]]
             raise Unfit(f"{node['operator']} is not run by the program: {reason} ({node['name']}{place_of_node(torch, source)})")
-
-
-VALUES = ("u", "zuf")  # what torch.export calls sizes and numbers that depend on values
-AFFINE_HELP = "only a multiple of the batch size, plus a constant, can be written"
-
-
-def affine(torch, size):
-    """A size that may depend on the batch's: a number, or {"batch": [a, b]} for a * B + b."""
-    if not isinstance(size, torch.SymInt) or size.node.expr.is_number:
-        return int(size)
-    expression = size.node.expr
-    symbols = list(expression.free_symbols)
-    if any(str(symbol).startswith(VALUES) for symbol in symbols):
-        raise Unfit("a size depends on values")
-    offset = expression.subs({symbol: 0 for symbol in symbols})
-    if len(symbols) != 1 or not (expression - offset).subs(symbols[0], 1).is_integer or (expression - offset).diff(symbols[0]).free_symbols:
-        raise Unfit(f"a size depends on the batch's as {expression}: {AFFINE_HELP}")
-    return {"batch": [int(expression.diff(symbols[0])), int(offset)]}

@@ -1,7 +1,8 @@
 """Runs an exported graph in Python, as the program does: to see before it is written that it is the model."""
 
-from .aten import Graph, Unfit
+from .aten import Graph
 from .export_rules import operator_of
+from .export_values import Unfit
 
 
 def in_run_type(torch, result, dtype):

@@ -35,11 +35,21 @@ def place_of_node(torch, node) -> str:
     return ",".join(words)
 
 
-def place_of_error(torch, error) -> str:
-    """The same of an exception that the model's code raised."""
-    frames = []
-    while error is not None and not frames:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_foreign(torch, frame.filename)]
-        frames = [frame for frame in frames if frame.name not in ("<module>",)]
+def place_of_frame(torch, frame) -> str:
+    """The same of a frame of a traceback; empty for one that is not the model's."""
+    if not isinstance(frame, traceback.FrameSummary) or is_foreign(torch, frame.filename) or frame.name == "<module>":
+        return ""
+    return f" at {Path(frame.filename).name}:{frame.lineno}: {one_line(frame.line or '', 100)}"
+
+
+def place_of_error(torch, error, model) -> str:
+    """The same of an exception that the model raised as it ran."""
+    names = {id(module): f" in '{name}' ({type(module).__name__})" for name, module in model.named_modules() if name}
+    while error is not None:
+        places = [place for frame in traceback.extract_tb(error.__traceback__) if (place := place_of_frame(torch, frame))]
+        running = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        modules = [names[id(module)] for module in running if id(module) in names]
+        if places or modules:
+            return ",".join(modules[-1:] + places[-1:])
         error = error.__cause__ or error.__context__
-    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {one_line(frames[-1].line or '', 100)}" if frames else ""
+    return ""

@@ -28,7 +28,9 @@ def refusal(torch, node: dict, varies: bool) -> str:
         return "it gives more than tensors"
     if torch.Tag.dynamic_output_shape in target.tags and name not in RULES["sized_by_values"]:
         return "the shape of its result depends on values"
-    arguments = dict(zip((argument.name for argument in target._schema.arguments), node["arguments"])) | node["keywords"]
+    declared = target._schema.arguments
+    arguments = {argument.name: argument.default_value for argument in declared if argument.has_default_value()}
+    arguments |= dict(zip((argument.name for argument in declared), node["arguments"])) | node["keywords"]
     wrong = (argument_refusal(key, value) for key, value in arguments.items())
     return training_refusal(torch, target, name, arguments, varies) or next(filter(None, wrong), "") or shapes_refusal(node["shapes"])
 

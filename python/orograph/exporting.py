@@ -4,23 +4,27 @@
     orograph.export(model, torch.zeros(2, 1, 32, 32), "my.safetensors")
 """
 
+import contextlib
 import copy
-import inspect
 import json
 import math
+import os
 from pathlib import Path
 
-from .aten import Unfit, UnfitAsWritten, functional, graph_of, names_in
+from .aten import functional, graph_of, names_in
 from .aten_run import evaluate_graph, settle_shapes
 from .errors import ExitCode, OrographError
 from .export_places import one_line, place_of_error
 from .export_rules import RULES
+from .export_values import Unfit, UnfitAsWritten
 from .plain_model import plain_copy
+from .tracing import quiet, reason_of, trace
 
 VERSION = "1"
 CONSTANT_PREFIX = "orograph.constant."
 CHECKED_BATCHES = (3, 1)
 TOLERANCE = 1e-9  # of float64 logits, relative to the largest
+TOLERANCE_OF_NUMBERS = 1e-6  # of the graph's, in which numbers that become tensors (x.new_tensor(0.1)) are rounded to float32
 TOLERANCE_FLOAT32 = 1e-4
 TOLERANCE_COMPLEX = 1e-6  # of a model whose complex constants stay of single precision
 
@@ -36,23 +40,26 @@ def export(model, example_images, path) -> None:
     """
     import torch
 
-    shape = image_shape(torch, example_images)
+    shape, path = image_shape(torch, example_images), file_path(path)
     model = plain_copy(torch, model)
     check_tensors(torch, model)
-    traced = trace(torch, copy.deepcopy(model), torch.rand(2, *shape, generator=generator(torch)))  # 2: torch.export takes 0 and 1 for constants
+    images = torch.rand(2, *shape, generator=generator(torch))  # 2: torch.export takes 0 and 1 for constants
+    run_once(torch, copy.deepcopy(model), images.clone())
+    traced = trace(torch, copy.deepcopy(model), images)
     shows_training = True
     try:
         try:
             graph = checked(torch, model, traced, shape)
         except UnfitAsWritten:
-            traced, shows_training = functional(traced), False
+            with quiet():
+                traced, shows_training = functional(traced), False
             graph = checked(torch, model, traced, shape)
     except Unfit as fault:
         raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {fault}") from fault
     except Exception as error:  # of run_decompositions, or of a graph with what none had before
-        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {type(error).__name__}: {one_line(error)}") from error
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: {type(error).__name__}: {reason_of(error)}") from error
     description, tensors = describe(torch, model, traced, graph, shape, shows_training)
-    save(description, tensors, Path(path))
+    save(description, tensors, path)
 
 
 def name_of(model) -> str:
@@ -70,8 +77,27 @@ def image_shape(torch, images) -> list:
     return list(images.shape[1:])
 
 
+def file_path(path) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not Path(path).name:
+        raise OrographError(ExitCode.USAGE, f"export needs the name of the file that it is to write, not {path!r}")
+    return Path(path)
+
+
+def run_once(torch, model, images) -> None:
+    """The model's own words, where it does not take the images, rather than torch.export's."""
+    try:
+        with torch.no_grad():
+            model(images)
+    except Exception as error:
+        place, reason = place_of_error(torch, error, model), one_line(error) or type(error).__name__
+        message = f"{name_of(model)} does not take images of the shape {list(images.shape)}{place}: {reason}"
+        raise OrographError(ExitCode.DATA, message) from error
+
+
 def check_tensors(torch, model) -> None:
     state = model.state_dict()
+    if slashed := next((name for name in state if "/" in name), None):
+        raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: rename its tensor '{slashed}', which has a '/'")
     parameters = dict(model.named_parameters())
     if not any(parameter.numel() for parameter in parameters.values()):
         raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: it has no parameters")
@@ -83,22 +109,9 @@ def check_tensors(torch, model) -> None:
             raise OrographError(ExitCode.DATA, f"{name_of(model)} cannot be exported: its state_dict has no '{name}', which is a parameter")
 
 
-def trace(torch, model, images):
-    batch = {0: torch.export.Dim("batch", min=1)}
-    first = next(iter(inspect.signature(model.forward).parameters.values()), None)
-    starred = first is not None and first.kind is inspect.Parameter.VAR_POSITIONAL  # forward(self, *images)
-    try:
-        return torch.export.export(model, (images,), dynamic_shapes=((batch,),) if starred else (batch,))
-    except Exception as error:  # whatever torch.export makes of the model's code
-        reason = one_line(error, 500) or type(error).__name__
-        hint = "a model must take batches of any size (images.shape[0], not len(images)), and its values must not decide which operators run"
-        place = place_of_error(torch, error)
-        raise OrographError(ExitCode.DATA, f"torch.export does not take {name_of(model)}{place}: {reason}; {hint}") from error
-
-
 def checked(torch, model, traced, shape):
     """The traced graph, of which it is certain that the program takes it and that it is the model; Unfit else."""
-    graph = graph_of(torch, traced)
+    graph = graph_of(torch, traced, model)
     compare(torch, model, graph, traced, shape)
     return graph
 
@@ -116,14 +129,16 @@ def compare(torch, model, graph, traced, shape) -> None:
         tolerance = max(tolerance, TOLERANCE_COMPLEX)
     tensors = tensors_of(torch, traced, images.dtype)
     tensors |= {name: value for name, value in exact.state_dict().items() if name in tensors and isinstance(value, torch.Tensor)}
-    answers, shapes = [], {}
+    answers, ours, shapes = [], [], {}
     for batch in CHECKED_BATCHES:
         wanted = model_answer(torch, exact, images[:batch])
         require_close(wanted, model_answer(torch, exact, images[:batch]), tolerance, "it is random: it gives other logits the second time")
         found, shapes[batch] = graph_answer(torch, graph, tensors, images[:batch])
-        require_close(wanted, found, tolerance, OTHER_LOGITS.format(batch=batch), UnfitAsWritten)
+        require_close(wanted, found, max(tolerance, TOLERANCE_OF_NUMBERS), OTHER_LOGITS.format(batch=batch), UnfitAsWritten)
         answers.append(wanted)
-    require_close(answers[1], answers[0][: CHECKED_BATCHES[1]], tolerance, "its logits for an image depend on which images share its batch")
+        ours.append(found)
+    for first, alone in (answers, ours):
+        require_close(alone, first[: CHECKED_BATCHES[1]], tolerance, "its logits for an image depend on which images share its batch")
     settle_shapes(graph, shapes)
 
 
@@ -143,7 +158,7 @@ def model_answer(torch, model, images):
     try:
         logits = logits_of(torch, model, images)
     except Exception as error:
-        raise Unfit(f"the model does not take a batch of {batch}{place_of_error(torch, error)}: {one_line(error)}") from error
+        raise Unfit(f"the model does not take a batch of {batch}{place_of_error(torch, error, model)}: {one_line(error)}") from error
     if not isinstance(logits, torch.Tensor):
         raise Unfit(f"the model gives a {type(logits).__name__} instead of logits [B, classes]; export a module that gives them alone")
     if logits.dim() != 2 or logits.size(0) != batch or not 1 <= logits.size(1) <= RULES["most_classes"] or not logits.is_floating_point():
@@ -153,7 +168,7 @@ def model_answer(torch, model, images):
 
 
 def logits_of(torch, model, images):
-    """float32, where the model's code asks for it, becomes the type of the images, as in the program."""
+    """float32, where the model's code asks for it, becomes the type of the images, as in the program. A model may change its images."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     def cast(value):
@@ -166,11 +181,8 @@ def logits_of(torch, model, images):
                 return result.to(images.dtype)
             return result
 
-    if images.dtype == torch.float32:
-        with torch.no_grad():
-            return model(images)
-    with torch.no_grad(), RunType():
-        return model(images)
+    with torch.no_grad(), contextlib.nullcontext() if images.dtype == torch.float32 else RunType():
+        return model(images.clone())
 
 
 def graph_answer(torch, graph, tensors, images):
@@ -256,5 +268,6 @@ def save(description: dict, tensors: dict, path: Path) -> None:
         save_file({name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}, partial, metadata)
         partial.replace(path)
     except Exception as error:
-        partial.unlink(missing_ok=True)
-        raise OrographError(ExitCode.CANNOT_CREATE, f"cannot write {path}: {error}") from error
+        with contextlib.suppress(OSError, ValueError):
+            partial.unlink(missing_ok=True)
+        raise OrographError(ExitCode.CANNOT_CREATE, f"cannot write {path}: {one_line(error)}") from error

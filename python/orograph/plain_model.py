@@ -10,8 +10,11 @@ def plain_copy(torch, model):
     """A copy of the module that a checkpoint of it belongs to. Its parameters and buffers have the names of its state_dict."""
     if not isinstance(model, torch.nn.Module):
         raise OrographError(ExitCode.USAGE, f"export needs a torch.nn.Module, not {type(model).__name__}")
-    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        raise OrographError(ExitCode.USAGE, "export needs the Python module that a ScriptModule was made of: torch.export takes no TorchScript")
+    scripted = [name for name, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)]
+    if scripted:
+        where = f" in place of '{scripted[0]}'" if scripted[0] else ""
+        reason = "torch.export takes no TorchScript"
+        raise OrographError(ExitCode.USAGE, f"export needs the Python module that a ScriptModule was made of{where}: {reason}")
     model = unwrapped(torch, model)
     try:
         copied = copy.deepcopy(model, without_history(torch, model)).cpu().float().eval().requires_grad_(False)

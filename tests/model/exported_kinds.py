@@ -18,7 +18,7 @@ import odd_models as odd  # noqa: E402
 import orograph  # noqa: E402
 
 EXAMPLE = torch.zeros(2, 1, 32, 32)
-KINDS = {**odd.CASTS, **odd.COMPUTED, **odd.OPERATORS}
+KINDS = {**odd.CASTS, **odd.COMPUTED, **odd.OPERATORS, **odd.NUMBERS, **odd.WRITTEN}
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +103,39 @@ def test_takes_wrapped_models(program, tmp_path, kind):
         assert close(found, plain(images.double()), 1e-9)
 
 
-@pytest.mark.parametrize("kind", odd.REFUSED)
-def test_refuses_in_one_line(tmp_path, kind):
-    make, words = odd.REFUSED[kind]
+@pytest.mark.parametrize("kind", odd.BATCH_NORMS)
+def test_only_batch_norms_are_recalibrated(tmp_path, kind):
+    """What reads a copy of its statistics is no batch norm to the program."""
+    make, recalibrated = odd.BATCH_NORMS[kind]
+    orograph.export(odd.seeded(make, 1), EXAMPLE, tmp_path / "m.safetensors")
+    with safe_open(tmp_path / "m.safetensors", "pt") as file:
+        nodes = json.loads(file.metadata()["orograph.graph"])["nodes"]
+    (norm,) = [node for node in nodes if "batch_norm" in node["operator"]]
+    copies = {node["name"]: node["arguments"] for node in nodes if node["operator"] == "aten::clone"}
+    statistics = [{"tensor": "norm.running_mean"}, {"tensor": "norm.running_var"}]
+    read = norm["arguments"][3:5]
+    assert (read if recalibrated else [copies[argument["node"]][0] for argument in read]) == statistics
+
+
+@pytest.mark.parametrize("path, code", [("", 64), (None, 64), (".", 64), ("folder", 73), ("file/model", 73), ("none/model", 73)])
+def test_says_where_it_cannot_write(tmp_path, path, code):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
     with pytest.raises(orograph.OrographError) as caught:
-        orograph.export(odd.seeded(make, 1), EXAMPLE, tmp_path / "m.safetensors")
+        orograph.export(odd.small(), EXAMPLE, str(tmp_path / path) if code == 73 else path)
+    assert caught.value.exit_code == code and "\n" not in str(caught.value)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("kind", odd.REFUSED)
+def test_refuses_in_one_line(tmp_path, kind, capfd):
+    make, words = odd.REFUSED[kind]
+    model = odd.seeded(make, 1)
+    capfd.readouterr()
+    with pytest.raises(orograph.OrographError) as caught:
+        orograph.export(model, EXAMPLE, tmp_path / "m.safetensors")
     message = str(caught.value)
+    assert not capfd.readouterr().err
     assert "\n" not in message and len(message) < 1000 and not list(tmp_path.iterdir())
     assert all(word in message for word in words), message
 

@@ -293,6 +293,100 @@ OPERATORS = {
 }
 
 
+class ChangesImages(Net):
+    """In place, as a first ReLU(inplace=True) or a normalisation does."""
+
+    def __init__(self, change):
+        super().__init__(same)
+        self.change = change
+
+    def forward(self, images):
+        return super().forward(self.change(images))
+
+
+def shift_view(images):
+    images.view(-1, 1024).sub_(0.3)
+    return images
+
+
+def filled(net, x):
+    y = x.clone()
+    y[y < 0] = 0.1
+    return y
+
+
+def chosen(net, x):
+    small = (x > 0) & (x < 1) | (x < -1) ^ (x > 2)
+    return x * small.to(x.dtype) + ((x.abs() * 10).long() >> 1).to(x.dtype)
+
+
+def one_hot(net, x):
+    return x + F.one_hot(x.mean((2, 3)).argmax(1), 8).to(x.dtype)[:, :, None, None]
+
+
+class FrozenBatchNorm(nn.Module):
+    """As detection networks have it."""
+
+    def __init__(self):
+        super().__init__()
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.rand(8) + 0.5)
+
+    def forward(self, x):
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training=False)
+
+
+def by_function(net, x):
+    norm = net.norm
+    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False)
+
+
+def in_functional_form(net, x):
+    y = net.norm(x).view(-1, 8, 8, 8)
+    y[:, 0] += 1
+    return y
+
+
+def instance_norm():
+    return nn.InstanceNorm2d(8, affine=True, track_running_stats=True)
+
+
+FLOAT_TENTH = torch.tensor(0.1)  # as float32 rounds it
+
+NUMBERS = {
+    "over the batch": lambda: Net(lambda net, x: x / x.numel() * x.shape[0]),
+    "plus the batch": lambda: Net(lambda net, x: (x + x.size(0)) - x.size(0)),
+    "infinity and true": lambda: Net(lambda net, x: x * True + 1 / ((x.abs() + 1) * float("inf"))),
+    "filled": lambda: Net(filled, lambda net, x: torch.where(x < 0, FLOAT_TENTH.to(x.dtype), x)),
+    "new tensor": lambda: Net(lambda net, x: x + x.new_tensor(0.1), lambda net, x: x + FLOAT_TENTH),
+    "epsilon": lambda: Net(
+        lambda net, x: x / (x.norm(dim=1, keepdim=True) + torch.finfo(x.dtype).eps),
+        lambda net, x: x / (x.norm(dim=1, keepdim=True) + torch.finfo(torch.float32).eps),
+    ),
+}
+
+WRITTEN = {
+    "stored mask": lambda: Net(lambda net, x: x[:, torch.tensor([True, False] * 4)].repeat(1, 2, 1, 1)),
+    "bitwise": lambda: Net(chosen),
+    "one hot": lambda: Net(one_hot),
+    "data": lambda: Net(lambda net, x: x.data * net.head.weight.data.mean()),
+    "rrelu": norm(nn.RReLU),
+    "rectified images": lambda: ChangesImages(nn.ReLU(inplace=True)),
+    "normalised images": lambda: ChangesImages(lambda images: images.sub_(0.3).div_(0.7)),
+    "shifted images": lambda: ChangesImages(shift_view),
+    "frozen batch norm": norm(FrozenBatchNorm),
+}
+
+# Whether the program may recalibrate the norm.
+BATCH_NORMS = {
+    "batch norm": (lambda: Net(lambda net, x: net.norm(x), norm=nn.BatchNorm2d(8)), True),
+    "batch norm by function": (lambda: Net(by_function, norm=nn.BatchNorm2d(8)), True),
+    "frozen": (norm(FrozenBatchNorm), False),
+    "instance norm": (lambda: Net(lambda net, x: net.norm(x), norm=instance_norm()), False),
+    "instance norm in functional form": (lambda: Net(in_functional_form, norm=instance_norm()), False),
+}
+
+
 class Preprocessed(nn.Module):
     """A mean and a deviation that are plain attributes, one of them in float64."""
 
@@ -369,7 +463,7 @@ def branches(net, x):
 
 def under_autocast(net, x):
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        return net.inner(x)
+        return net.inner(x).float()
 
 
 class Complex(nn.Module):
@@ -394,6 +488,46 @@ class Counting(nn.Module):
         return self.head(images.flatten(1))
 
 
+def autocast_after_view(net, x):
+    x = x.view(-1, 8, 64)
+    x += 1
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return (x @ x.mT).float()[..., None]
+
+
+def loops(net, x):
+    return torch.stack([x[k] * 2 for k in range(len(x))])
+
+
+def raises(net, x):
+    raise ValueError("only for squares")
+
+
+def divides_weight(net, x):
+    with torch.no_grad():
+        net.conv.weight.div_(net.conv.weight.norm())
+    return x
+
+
+def replaces_weight(net, x):
+    net.conv.weight.data = net.conv.weight.data.clamp(-1, 1)
+    return x
+
+
+def slashed():
+    return Net(lambda net, x: net.parts["a/b"](x), parts=nn.ModuleDict({"a/b": nn.Conv2d(8, 8, 1)}))
+
+
+def bounded_embedding():
+    return Net(lambda net, x: x + net.table((x[:, 0, 0].sigmoid() * 7).long())[..., 0, None, None], table=nn.Embedding(8, 8, max_norm=0.1))
+
+
+def old_norm_of_recurrent():
+    model = Recurrent(nn.RNN)
+    nn.utils.weight_norm(model.rows, "weight_hh_l0")
+    return model
+
+
 # What orograph.export must refuse, and words of what it says.
 REFUSED = {
     "batch norm without statistics": (norm(nn.BatchNorm2d, num_features=8, track_running_stats=False), ["'norm' (BatchNorm2d)", "share its batch"]),
@@ -412,7 +546,19 @@ REFUSED = {
     "classes": (lambda: Gives(lambda logits: logits.argmax(1)), ["does not give logits [B, classes]", "int64 [3]"]),
     "complex parameter": (Complex, ["'weight' is complex64"]),
     "changing buffer": (Counting, ["changes its buffer 'seen'"]),
-    "wrong size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), ["torch.export does not take Sequential"]),
+    "wrong size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), ["does not take images of the shape", "in '1' (Linear)"]),
+    "own error": (lambda: Net(raises), ["does not take images", "odd_models.py:", "only for squares"]),
+    "computed mask": (lambda: Net(lambda net, x: x + x[:, net.conv.bias > 0].mean(1, keepdim=True)), ["a computed mask", "odd_models.py:"]),
+    "loop over the batch": (lambda: Net(loops), ["odd_models.py:", "range(len(x))", "depends on the batch's size B (B == 2"]),
+    "distances": (lambda: Net(lambda net, x: torch.cdist(x.mean((2, 3)), net.head.weight)[:, :8, None, None]), ["size B (B <= 25 for"]),
+    "autocast after a view": (lambda: Net(autocast_after_view), ["runs under autocast at odd_models.py:"]),
+    "weight divided": (lambda: Net(divides_weight), ["changes its parameter 'conv.weight'"]),
+    "weight replaced": (lambda: Net(replaces_weight), ["replaces a tensor's data", "odd_models.py:"]),
+    "weight bounded": (bounded_embedding, ["changes its parameter 'table.weight'"]),
+    "slash": (slashed, ["'parts.a/b.weight', which has a '/'"]),
+    "weight norm of a recurrent network": (old_norm_of_recurrent, ["remove_weight_norm"]),
+    "scripted within": (lambda: Net(lambda net, x: net.inner(x), inner=torch.jit.script(square())), ["in place of 'inner'", "TorchScript"]),
+    "traced": (lambda: torch.jit.trace(Recurrent(nn.RNN), torch.zeros(2, 1, 32, 32)), ["TorchScript"]),
     "no parameters": (lambda: nn.Flatten(), ["it has no parameters"]),
     "script": (lambda: torch.jit.script(small()), ["TorchScript"]),
     "function": (lambda: F.relu, ["torch.nn.Module"]),
