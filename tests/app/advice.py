@@ -31,6 +31,7 @@ PLACEHOLDERS = {"[first, last, count]": "[0, 1, 2]"}
 # Advice that no configuration brings about on every machine, and what it takes.
 ELSEWHERE = {
     "run.device: cuda": "a GPU",
+    "run.threads: 0": "several ranks on the same cores; it is a warning: launch.py",
     "run.device: cpu": "a machine without a GPU, asked for one: below, where that is so",
     "evaluate.evaluator: reference": "a CPU without avx512_bf16",
     "evaluate.instruction_set: auto": "a CPU without AVX2, or the reference evaluator: below",
