@@ -211,9 +211,10 @@ private:
     }
 
     // A block is a module of the network's, under the names that the file has, which does not hold all of it. Where a convolution or a
-    // linear layer in it is left over, another network was trained. A number or a vector may be a metric's.
+    // linear layer in it is left over, another network was trained. A number or a vector may be a metric's. An exported network's own
+    // state_dict has more than its graph reads: weights under a second name, tables of indices.
     void note_in_blocks(Reading& reading, const std::vector<bool>& is_used, const NameIndex& index) const {
-        if (reading.left_over.empty()) return;
+        if (reading.left_over.empty() || !network_.digest.empty()) return;
         std::map<std::string_view, std::size_t> modules;  // how many of the network's tensors are in each
         for (std::size_t k = 0; k < candidates_.size(); ++k) {
             if (is_used[k]) for_each_module(candidates_[k].rest, reading.place, [&](std::string_view module) { ++modules[module]; });

@@ -93,7 +93,7 @@ TEST(Cifar, RefusesWrongSizesAndLabels) {
     put(folder / "test_batch.bin", ten.substr(0, ten.size() - 1));
     EXPECT_THAT(error_message(ExitCode::data, [&] { load_test("cifar10"); }), HasSubstr("30729999 bytes instead of 30730000"));
     put(folder / "test_batch.bin", ten.substr(0, ten.size() - image_bytes - 1));
-    EXPECT_THAT(error_message(ExitCode::data, [&] { load_test("cifar10"); }), HasSubstr("truncated"));
+    EXPECT_THAT(error_message(ExitCode::data, [&] { load_test("cifar10"); }), HasSubstr("cut short"));
     put(folder / "test_batch.bin", ten + "x");
     EXPECT_THAT(error_message(ExitCode::data, [&] { load_test("cifar10"); }), HasSubstr("30730001 bytes"));
     ten[4 * (image_bytes + 1)] = 10;
